@@ -1,0 +1,189 @@
+package fsm
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/advert"
+)
+
+// ID is the place of an instance within its group, from 0.
+type ID int
+
+// All as the ID of an event means every instance of the group.
+const All ID = -1
+
+// Event is what can happen to an instance: the set is closed.
+type Event interface{ event() }
+
+type (
+	// Start brings the instances to life. Link, source and tracker events
+	// before it only tell the facts that the first state depends on.
+	Start struct {
+		// Delay is vrrp_startup_delay: until it has passed nothing is sent,
+		// what is heard is dropped, and timers have not begun to run.
+		Delay time.Duration
+	}
+
+	// Stop ends an instance. A Master sends priority 0 and releases its
+	// addresses unless Keep is set.
+	Stop struct {
+		Keep bool
+		// As is the state that is reported: Stopped at the end of the daemon;
+		// Deleted or Fault for an instance that a reload removed.
+		As State
+	}
+
+	// Tick says that time has passed.
+	Tick struct{}
+
+	// AdvertReceived is an advert that passed every check of package advert.
+	// It is an event by its pointer, so that offering one allocates nothing.
+	AdvertReceived struct {
+		Advert advert.Advert
+		// Missing is the first of our addresses that the advert lacks, when
+		// Advert.Notes has NoteAddresses.
+		Missing netip.Addr
+		// Count is how many addresses it carries.
+		Count int
+	}
+
+	// AdvertRejected is a packet for this instance that failed a check.
+	AdvertRejected struct {
+		From   netip.Addr
+		Reject advert.Reject
+	}
+
+	// LinkChanged tells whether the instance's interface is up and running.
+	LinkChanged struct {
+		Up   bool
+		Name string
+	}
+
+	// SourceChanged tells the address that adverts are sent from; the zero
+	// Addr: there is none.
+	SourceChanged struct{ Addr netip.Addr }
+
+	// TrackChanged tells what a tracker found. Index counts Spec.Trackers.
+	TrackChanged struct {
+		Index   int
+		Verdict Verdict
+		Value   int    // of a tracked file
+		Why     string // in words, for the cause of what follows
+	}
+
+	// AddressLost says that an address of a Master is no longer there.
+	AddressLost struct {
+		Addr string // as it is to be printed
+		Link string
+		Why  string // "removed by another program" and the like
+	}
+
+	// Reconfigured replaces the specification of a running instance.
+	Reconfigured struct {
+		Spec *Spec
+		// AddressesAdded says that the new specification has addresses that
+		// the old one had not: they need announcing.
+		AddressesAdded bool
+	}
+)
+
+func (Start) event()           {}
+func (Stop) event()            {}
+func (Tick) event()            {}
+func (*AdvertReceived) event() {}
+func (AdvertRejected) event()  {}
+func (LinkChanged) event()     {}
+func (SourceChanged) event()   {}
+func (TrackChanged) event()    {}
+func (AddressLost) event()     {}
+func (Reconfigured) event()    {}
+
+// Out is one action of one instance.
+type Out struct {
+	ID     ID
+	Action Action
+}
+
+// Action is what is to be done: the set is closed.
+type Action interface{ action() }
+
+type (
+	// SendAdvert sends one advert, to the group or to every peer.
+	SendAdvert struct {
+		Priority uint8
+		Source   netip.Addr
+	}
+
+	// AddAddresses brings the instance's addresses, as now configured, to its
+	// interfaces; what of them is there already stays untouched.
+	AddAddresses struct{}
+
+	// RemoveAddresses takes them away.
+	RemoveAddresses struct{}
+
+	// Announce sends gratuitous ARP or neighbour advertisements for every
+	// address, Rounds times over.
+	Announce struct {
+		Rounds int
+		Why    AnnounceWhy
+	}
+
+	// AnnounceSource announces the source address itself: a unicast instance
+	// that leaves FAULT refreshes what its peers know of it.
+	AnnounceSource struct{ Addr netip.Addr }
+
+	// StateChanged reports a transition. The first state of an instance comes
+	// from Init.
+	StateChanged struct {
+		From, To State
+		Priority uint8
+		Cause    string
+	}
+
+	// GroupChanged reports a transition of the sync group itself.
+	GroupChanged struct{ From, To State }
+
+	// PriorityChanged reports a new effective priority.
+	PriorityChanged struct {
+		From, To uint8
+		Cause    string
+	}
+
+	// LowerPriorityHeard reports an advert of lower priority while Master
+	// (notify_master_rx_lower_pri).
+	LowerPriorityHeard struct{ From netip.Addr }
+
+	// Log is a line for the log, in keepalived's wording where it has one.
+	Log struct {
+		Detail bool // only wanted with detailed logging
+		Text   string
+	}
+)
+
+func (*SendAdvert) action()        {}
+func (AddAddresses) action()       {}
+func (RemoveAddresses) action()    {}
+func (Announce) action()           {}
+func (AnnounceSource) action()     {}
+func (StateChanged) action()       {}
+func (GroupChanged) action()       {}
+func (PriorityChanged) action()    {}
+func (LowerPriorityHeard) action() {}
+func (Log) action()                {}
+
+// AnnounceWhy is the occasion of an announcement.
+type AnnounceWhy uint8
+
+// Occasions.
+const (
+	AnnounceMaster   AnnounceWhy = iota // became Master, or addresses were added
+	AnnounceDelayed                     // the second block, garp_master_delay later
+	AnnounceRefresh                     // garp_master_refresh
+	AnnounceLower                       // somebody of lower priority advertises
+	AnnounceRestored                    // an address was put back
+)
+
+var announceNames = [...]string{"master", "delayed", "refresh", "lower-priority", "restored"}
+
+func (w AnnounceWhy) String() string { return announceNames[w] }

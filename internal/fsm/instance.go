@@ -1,0 +1,280 @@
+package fsm
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// instance is one virtual router.
+type instance struct {
+	g    *Group
+	id   ID
+	spec *Spec
+
+	state   State
+	started bool
+	wants   bool      // its timer expired, it waits for the rest of the group
+	since   time.Time // of the last transition
+	cause   string    // of the last transition
+
+	linkDown bool
+	link     string
+	source   netip.Addr
+	oldSrc   netip.Addr // the last source there was, for a last priority 0
+	trackers []tracker
+	total    int   // base priority and contributions
+	priority uint8 // effective
+
+	interval    time.Duration // of the Master: our own, or learned (v3)
+	peer        netip.Addr    // the Master last heard
+	peerPrio    uint8
+	highestPrio uint8 // the highest priority heard of anybody
+
+	deadline time.Time // of the next advert while Master, of the takeover while Backup
+	preempt  time.Time // end of preempt_delay; zero: not armed
+
+	announce announceTimers
+	restore  restoreTimer
+	rival    rival
+	refusals refusals
+
+	zeroed   bool // a stop has sent its priority 0 already
+
+	stats Stats
+}
+
+type tracker struct {
+	verdict Verdict
+	value   int
+	why     string
+}
+
+func newInstance(g *Group, id ID, s *Spec) *instance {
+	m := &instance{g: g, id: id, spec: s, interval: s.AdvertInterval, trackers: make([]tracker, len(s.Trackers))}
+	m.total = int(s.Priority)
+	m.priority = s.Priority
+	return m
+}
+
+func (m *instance) emit(a Action) { m.g.emit(m.id, a) }
+
+// logf logs a line that begins with the name of the instance.
+func (m *instance) logf(detail bool, format string, args ...any) {
+	m.emit(Log{Detail: detail, Text: "(" + m.spec.Name + ") " + fmt.Sprintf(format, args...)})
+}
+
+func (m *instance) owner() bool { return m.spec.Priority == Owner }
+
+// immediate tells whether the instance becomes Master without waiting.
+func (m *instance) immediate() bool { return m.owner() && m.spec.StartMaster }
+
+func (m *instance) masterDown() time.Duration {
+	return masterDown(m.spec.Version, m.downPriority(), m.interval, m.spec.DownTimerAdverts)
+}
+
+// downPriority is the priority that timers reckon with: an owner's never drops.
+func (m *instance) downPriority() uint8 {
+	if m.owner() {
+		return Owner
+	}
+	return m.priority
+}
+
+func (m *instance) wake() time.Time {
+	if !m.started {
+		return time.Time{}
+	}
+	at := m.deadline
+	if m.state == Master {
+		at = earlier(at, m.announce.wake())
+		at = earlier(at, m.restore.at)
+	}
+	return at
+}
+
+// handle takes the events that concern one instance. Before Start they only
+// tell facts.
+func (m *instance) handle(now time.Time, ev Event) {
+	switch ev := ev.(type) {
+	case *AdvertReceived:
+		m.received(now, ev)
+	case AdvertRejected:
+		m.rejected(now, ev)
+	case LinkChanged:
+		m.linkDown, m.link = !ev.Up, ev.Name
+		m.judge(now, "")
+	case SourceChanged:
+		m.sourceChanged(now, ev.Addr)
+	case TrackChanged:
+		m.trackChanged(now, ev)
+	case AddressLost:
+		m.addressLost(now, ev)
+	case Reconfigured:
+		m.reconfigure(now, ev)
+	}
+}
+
+// start gives the first state: FAULT, held back by a script that has not
+// reported, Master at once for an owner, or Backup.
+func (m *instance) start(now time.Time) {
+	m.started = true
+	m.since = now
+	m.reckon(now, "start")
+	if bad, why := m.faulty(); bad || m.g.state == Fault && m.g.name != "" {
+		if !bad {
+			why = "sync group " + m.g.name + " is in FAULT"
+		}
+		m.sayFault(why)
+		m.logf(false, "entering FAULT state")
+		m.become(now, Fault, why)
+		return
+	}
+	if m.held() {
+		return
+	}
+	m.begin(now, " (init)", "start")
+}
+
+// begin is the first entry to Backup; timers run from the end of a start delay.
+func (m *instance) begin(now time.Time, suffix, cause string) {
+	from := now
+	if m.g.silentUntil.After(now) {
+		from = m.g.silentUntil
+	}
+	if m.immediate() {
+		m.state, m.deadline = Backup, from
+		return
+	}
+	m.logf(false, "Entering BACKUP STATE%s", suffix)
+	m.become(now, Backup, cause)
+	m.deadline = from.Add(m.masterDown())
+}
+
+// become records and reports a transition.
+func (m *instance) become(now time.Time, to State, cause string) {
+	from := m.state
+	m.state, m.since, m.cause = to, now, cause
+	m.wants = false
+	m.preempt = time.Time{}
+	m.refusals.reset()
+	m.emit(StateChanged{From: from, To: to, Priority: m.priority, Cause: cause})
+}
+
+func (m *instance) stop(now time.Time, ev Stop) {
+	if m.state == Master && !ev.Keep {
+		if !m.zeroed {
+			m.sendZero(1)
+		}
+		m.emit(RemoveAddresses{})
+	}
+	m.emit(StateChanged{From: m.state, To: ev.As, Priority: m.priority, Cause: "stop"})
+	m.state, m.started, m.deadline = Init, false, time.Time{}
+}
+
+func (m *instance) tick(now time.Time) {
+	if !m.started {
+		return
+	}
+	switch m.state {
+	case Backup:
+		if due(m.deadline, now) {
+			m.timeout(now)
+		}
+	case Master:
+		if due(m.deadline, now) {
+			m.advertise()
+			m.rivalTick(now)
+			// The next one is reckoned from the deadline, not from now, so
+			// that lateness does not add up; unless so late that adverts
+			// would come in a burst.
+			m.deadline = m.deadline.Add(m.spec.AdvertInterval)
+			if !m.deadline.After(now) {
+				m.deadline = now.Add(m.spec.AdvertInterval)
+			}
+		}
+		m.announceTick(now)
+		m.restoreTick(now)
+	}
+}
+
+// timeout is the end of the wait for a Master (RFC 9568 section 6.4.2).
+func (m *instance) timeout(now time.Time) {
+	m.logf(true, "Receive advertisement timeout")
+	m.wants = true
+	if m.g.name != "" && !m.g.mayLead(m) {
+		m.deadline = now.Add(m.masterDown())
+		return
+	}
+	m.lead(now, m.silence())
+}
+
+// silence says in words why nobody else is Master.
+func (m *instance) silence() string {
+	switch {
+	case m.immediate() && m.stats.BecameMaster == 0:
+		return "address owner"
+	case !m.peer.IsValid():
+		return fmt.Sprintf("no advert heard for %v", m.masterDown())
+	case m.peerPrio == 0:
+		return fmt.Sprintf("%s gave up mastership (priority 0)", m.peer)
+	case m.peerPrio < m.priority:
+		return fmt.Sprintf("preempting %s: priority %d, ours %d", m.peer, m.peerPrio, m.priority)
+	}
+	return fmt.Sprintf("no advert from %s (priority %d) for %v", m.peer, m.peerPrio, m.masterDown())
+}
+
+// lead makes the instance Master: first the advert, then the addresses, then
+// their announcement (RFC 9568 section 6.4.2, (310) to (355)).
+func (m *instance) lead(now time.Time, cause string) {
+	if m.interval != m.spec.AdvertInterval {
+		m.logf(true, "changing advert interval from %dms to locally configured %dms",
+			m.interval.Milliseconds(), m.spec.AdvertInterval.Milliseconds())
+		m.interval = m.spec.AdvertInterval
+	}
+	m.advertise()
+	m.logf(false, "Entering MASTER STATE")
+	m.emit(AddAddresses{})
+	m.stats.BecameMaster++
+	m.deadline = now.Add(m.spec.AdvertInterval)
+	m.peer, m.peerPrio = netip.Addr{}, 0
+	m.rival = rival{}
+	m.restore = restoreTimer{}
+	m.announceBlock(now)
+	m.become(now, Master, cause)
+	m.g.follow(now, m, Master, cause)
+}
+
+// yield makes a Master a Backup.
+func (m *instance) yield(now time.Time, cause string) {
+	m.logf(false, "Entering BACKUP STATE")
+	m.emit(RemoveAddresses{})
+	m.stats.ReleasedMaster++
+	m.restorePriority()
+	m.become(now, Backup, cause)
+	m.deadline = now.Add(m.masterDown())
+	m.g.follow(now, m, Backup, cause)
+}
+
+func (m *instance) advertise() {
+	m.stats.AdvertsSent++
+	m.g.send(m.id, SendAdvert{Priority: m.priority, Source: m.source})
+}
+
+// sendZero says that we stop being Master (RFC 9568 section 6.4.3, (655)).
+func (m *instance) sendZero(times int) {
+	src := m.source
+	if !src.IsValid() && !m.spec.IPv6 {
+		src = m.oldSrc
+	}
+	if !src.IsValid() {
+		return
+	}
+	for range times {
+		m.stats.AdvertsSent++
+		m.g.send(m.id, SendAdvert{Priority: 0, Source: src})
+	}
+	m.zeroed = true
+	m.stats.ZeroSent++
+	m.logf(true, "sent 0 priority")
+}

@@ -1,0 +1,258 @@
+package fsm
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/advert"
+)
+
+// received takes an advert that passed the checks of package advert.
+func (m *instance) received(now time.Time, ev *AdvertReceived) {
+	if !m.hears(now) {
+		return
+	}
+	a := &ev.Advert
+	m.stats.AdvertsReceived++
+	m.remark(ev)
+	if a.Priority == 0 {
+		m.stats.ZeroReceived++
+	}
+	if m.state == Backup && a.Src != m.peer {
+		m.refusals.reset() // somebody new: complaints start afresh
+	}
+	m.highestPrio = max(m.highestPrio, a.Priority)
+	if m.state == Master {
+		m.receivedMaster(now, a)
+	} else {
+		m.receivedBackup(now, a)
+	}
+}
+
+// hears tells whether packets concern the instance at all: not before it has
+// started, not in FAULT, not while the start is delayed.
+func (m *instance) hears(now time.Time) bool {
+	return m.started && (m.state == Backup || m.state == Master) && !m.g.silentUntil.After(now)
+}
+
+// rejected counts and complains; nothing else may depend on such a packet.
+func (m *instance) rejected(now time.Time, ev AdvertRejected) {
+	if !m.hears(now) {
+		return
+	}
+	m.stats.count(ev.Reject.Reason)
+	if text, ok := m.refusals.note(now, ev.From, ev.Reject); ok {
+		m.logf(false, "%s", text)
+	}
+}
+
+// remark counts and logs the oddities of an accepted advert.
+func (m *instance) remark(ev *AdvertReceived) {
+	notes := ev.Advert.Notes
+	if notes == 0 {
+		return
+	}
+	if m.spec.SkipAddressCheck && m.state == Backup && ev.Advert.Src == m.peer {
+		notes &^= advert.NoteAddresses
+	}
+	if notes&(advert.NoteCount|advert.NoteAddresses) != 0 {
+		m.stats.AddressList++
+	}
+	fresh := m.refusals.remark(notes)
+	if fresh&advert.NoteInterval != 0 {
+		m.logf(false, "advertisement interval mismatch ours = %d centi-sec rcv'd=%d centi-sec",
+			m.spec.AdvertInterval/(10*time.Millisecond), ev.Advert.Interval/(10*time.Millisecond))
+	}
+	if fresh&advert.NoteCount != 0 {
+		m.logf(false, "the number of addresses in the advert from %s (%d) is not ours", ev.Advert.Src, ev.Count)
+	}
+	if fresh&advert.NoteAddresses != 0 {
+		m.logf(false, "ip address associated with VRID %d not present in advert from %s: %s",
+			m.spec.VRID, ev.Advert.Src, ev.Missing)
+	}
+	if fresh&advert.NoteOldChecksum != 0 {
+		m.logf(false, "Setting unicast VRRPv3 checksum to old version")
+	}
+}
+
+// receivedBackup is RFC 9568 section 6.4.2, (420) to (475).
+func (m *instance) receivedBackup(now time.Time, a *advert.Advert) {
+	if a.Priority == 0 {
+		// The Master stops: take over after Skew_Time, (430). Only the one we
+		// follow counts, or an anonymous one when we follow nobody.
+		m.logf(true, "Backup received priority 0 advertisement")
+		m.hear(a)
+		m.deadline = now.Add(skew(m.spec.Version, m.downPriority(), m.interval))
+		return
+	}
+	if m.accepts(now, a.Priority) {
+		m.learn(a)
+		m.wants = false
+		m.deadline = now.Add(m.masterDown())
+		return
+	}
+	m.hear(a)
+	m.logf(false, "received lower priority (%d) advert from %s - discarding", a.Priority, a.Src)
+}
+
+// accepts tells whether the sender of an advert is to be Master (RFC 9568
+// section 6.4.2, (445)), and runs preempt_delay, which is armed by the first
+// advert of lower priority and disarmed by one that is not lower.
+func (m *instance) accepts(now time.Time, priority uint8) bool {
+	if m.spec.NoPreempt {
+		return true
+	}
+	if priority >= m.priority {
+		if !m.preempt.IsZero() {
+			m.preempt = time.Time{}
+			m.logf(true, "stop preempt delay")
+		}
+		return true
+	}
+	if m.spec.PreemptDelay == 0 {
+		return false
+	}
+	if m.preempt.IsZero() {
+		m.preempt = now.Add(m.spec.PreemptDelay)
+		d := m.spec.PreemptDelay
+		m.logf(true, "start preempt delay (%d.%06d)", d/time.Second, d%time.Second/time.Microsecond)
+	}
+	return m.preempt.After(now)
+}
+
+// learn takes the sender for Master, and in version 3 its interval (RFC 9568
+// section 6.4.2, (450)).
+func (m *instance) learn(a *advert.Advert) {
+	m.hear(a)
+	if m.spec.Version == 3 && a.Interval > 0 && a.Interval != m.interval {
+		m.logf(true, "advertisement interval updated from %dms to %dms by master",
+			m.interval.Milliseconds(), a.Interval.Milliseconds())
+		m.interval = a.Interval
+	}
+}
+
+// hear remembers who advertises.
+func (m *instance) hear(a *advert.Advert) {
+	if m.peer != a.Src {
+		if m.peer.IsValid() {
+			m.logf(true, "master changed from %s to %s", m.peer, a.Src)
+		} else {
+			m.logf(true, "master set to %s", a.Src)
+		}
+		m.peer = a.Src
+	}
+	m.peerPrio = a.Priority
+}
+
+// receivedMaster is RFC 9568 section 6.4.3, (700) to (760).
+func (m *instance) receivedMaster(now time.Time, a *advert.Advert) {
+	order := a.Src.Compare(m.source)
+	switch {
+	case a.Priority == 0:
+		// (705): somebody gave up; tell the segment at once who is here.
+		m.logf(true, "Master received priority 0 message")
+		m.readvertise(now)
+	case a.Priority == Owner && m.owner() && order != 0:
+		m.rivalHeard(now, a, order)
+	case a.Priority > m.priority:
+		if m.spec.HigherPrioSendAdvert {
+			m.advertise()
+		}
+		m.logf(false, "Master received advert from %s with higher priority %d, ours %d", a.Src, a.Priority, m.priority)
+		m.giveWay(now, a, fmt.Sprintf("advert from %s with priority %d, ours %d", a.Src, a.Priority, m.priority))
+	case a.Priority == m.priority && order > 0:
+		// (740): equal priorities are decided by the primary address.
+		m.logf(false, "Master received advert from %s with same priority %d but higher IP address than ours", a.Src, a.Priority)
+		m.giveWay(now, a, fmt.Sprintf("advert from %s with our priority %d and a higher address than %s", a.Src, a.Priority, m.source))
+	case a.Priority == m.priority && order == 0:
+		m.logf(false, "WARNING - equal priority advert received from remote host with our IP address.")
+	default:
+		m.lowerHeard(now, a)
+	}
+}
+
+func (m *instance) giveWay(now time.Time, a *advert.Advert, cause string) {
+	// Learned first, so that the down timer is reckoned from the new Master's
+	// interval (RFC 9568 section 6.4.3, (730)).
+	m.learn(a)
+	m.yield(now, cause)
+}
+
+// lowerHeard answers somebody who believes to be Master with less priority.
+func (m *instance) lowerHeard(now time.Time, a *advert.Advert) {
+	suffix := ", forcing new election"
+	if m.spec.LowerPrioNoAdvert {
+		suffix = ""
+	}
+	m.logf(false, "Received advert from %s with lower priority %d, ours %d%s", a.Src, a.Priority, m.priority, suffix)
+	if !m.spec.LowerPrioNoAdvert {
+		m.readvertise(now)
+	}
+	for _, o := range m.g.instances {
+		if o.state == Master {
+			o.announceLower(now)
+		}
+	}
+	m.emit(LowerPriorityHeard{From: a.Src})
+}
+
+// readvertise sends an advert now and counts the interval from it.
+func (m *instance) readvertise(now time.Time) {
+	m.advertise()
+	m.deadline = now.Add(m.spec.AdvertInterval)
+}
+
+// rival is another router that says it owns the addresses as well.
+type rival struct {
+	addr    netip.Addr
+	since   time.Time // both have been heard since
+	sent    int       // adverts of ours since then
+	last    time.Time // when it was last heard
+	every   time.Duration
+	reduced bool // we advertise 254 because of it
+}
+
+// rivalHeard settles between two address owners: that is a configuration
+// error, and the lower address gives way.
+func (m *instance) rivalHeard(now time.Time, a *advert.Advert, order int) {
+	r := &m.rival
+	if r.addr != a.Src {
+		m.logf(false, "CONFIGURATION ERROR: local instance and %s are both configured as address owner, please resolve", a.Src)
+		*r = rival{addr: a.Src, since: now}
+	}
+	r.last, r.every = now, max(a.Interval, m.spec.AdvertInterval)
+	if order > 0 {
+		m.giveWay(now, a, fmt.Sprintf("%s owns the addresses too and has the higher address", a.Src))
+		return
+	}
+	if !r.reduced && r.sent >= 2 && now.Sub(r.since) > r.every*6/5 {
+		m.logf(false, "%s is still advertising as address owner, please resolve - reducing our priority", a.Src)
+		r.reduced = true
+		m.setPriority(now, Owner-1, "another address owner is advertising")
+	}
+}
+
+// rivalTick counts own adverts and notices that the rival has gone.
+func (m *instance) rivalTick(now time.Time) {
+	r := &m.rival
+	if !r.addr.IsValid() {
+		return
+	}
+	r.sent++
+	if now.Sub(r.last) > 3*r.every {
+		if r.reduced {
+			m.logf(false, "Restoring our priority to 255 since %s appears to have stopped advertising", r.addr)
+		}
+		m.restorePriority()
+		m.rival = rival{}
+	}
+}
+
+// restorePriority undoes what a rival owner made of it.
+func (m *instance) restorePriority() {
+	if m.rival.reduced {
+		m.rival.reduced = false
+		m.priority = Owner
+	}
+}
