@@ -38,13 +38,9 @@ func currentNS(t *testing.T) uint64 {
 	return st.Ino
 }
 
-func TestDoReturnsTheThread(t *testing.T) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+func TestDo(t *testing.T) {
 	a, b := NewT(t, "a"), NewT(t, "b")
-	home := currentNS(t)
 	wantErr := errors.New("from fn")
-
 	err := a.Do(func() error {
 		if got := currentNS(t); got != a.inode {
 			t.Errorf("in Do: namespace %d, want %d", got, a.inode)
@@ -63,9 +59,26 @@ func TestDoReturnsTheThread(t *testing.T) {
 	if !errors.Is(err, wantErr) {
 		t.Errorf("Do returned %v, want %v", err, wantErr)
 	}
-	if got := currentNS(t); got != home {
-		t.Errorf("after Do: namespace %d, want %d", got, home)
+}
+
+func TestDoEndsWithItsFunction(t *testing.T) {
+	ns := NewT(t, "a")
+	ended := make(chan bool)
+	go func() {
+		onward := false
+		defer func() { ended <- !onward }()
+		_ = ns.Do(func() error { runtime.Goexit(); return nil })
+		onward = true
+	}()
+	if !<-ended {
+		t.Error("the caller went on after fn had ended its goroutine")
 	}
+	defer func() {
+		if got := recover(); got != "thrown" {
+			t.Errorf("recovered %v, want what fn threw", got)
+		}
+	}()
+	_ = ns.Do(func() error { panic("thrown") })
 }
 
 // Whatever mixture of namespaces is made, used and closed, every thread of the

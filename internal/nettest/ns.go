@@ -42,7 +42,7 @@ type NS struct {
 func New(name string) (*NS, error) {
 	ns := &NS{name: name, work: make(chan func()), gone: make(chan struct{})}
 	made := make(chan error, 1)
-	go ns.live(made)
+	onThread(func() { ns.live(made) })
 	if err := <-made; err != nil {
 		return nil, fmt.Errorf("make network namespace %s: %w", name, err)
 	}
@@ -69,18 +69,6 @@ func NewT(tb testing.TB, name string) *NS {
 // live makes the namespace and serves ns.work in it. It ends with its thread
 // still locked, so that the thread dies with it.
 func (ns *NS) live(made chan<- error) {
-	runtime.LockOSThread()
-	if unix.Gettid() == unix.Getpid() {
-		// The process is seen from outside by its first thread: /proc/PID/ns,
-		// /proc/PID/net. That thread stays where it is, and cannot be ended
-		// either. Holding it until the other goroutine has its own thread
-		// makes sure that they differ.
-		locked := make(chan error, 1)
-		go ns.live(locked)
-		made <- <-locked
-		runtime.UnlockOSThread()
-		return
-	}
 	defer close(ns.gone)
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		made <- err
@@ -96,6 +84,29 @@ func (ns *NS) live(made chan<- error) {
 	for fn := range ns.work {
 		fn()
 	}
+}
+
+// onThread runs fn on a goroutine locked to its thread, which is not the first
+// thread of the process. The process is seen from outside by that one
+// (/proc/PID/ns, /proc/PID/net), and it cannot be ended: it stays where it is.
+func onThread(fn func()) {
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() != unix.Getpid() {
+			fn()
+			return
+		}
+		// Held until the other goroutine has a thread, the first thread cannot
+		// be its thread.
+		locked := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			close(locked)
+			fn()
+		}()
+		<-locked
+		runtime.UnlockOSThread()
+	}()
 }
 
 // open prepares what the methods use, once the namespace is there.
@@ -190,31 +201,53 @@ func (ns *NS) FD() int { return int(ns.fd) }
 // Handle returns a route netlink handle inside the namespace. It belongs to ns.
 func (ns *NS) Handle() *netlink.Handle { return ns.handle }
 
-// Do runs fn on the calling goroutine with its thread inside the namespace and
+// Do runs fn inside the namespace, on a goroutine and thread of its own, and
 // returns fn's error. Sockets and processes made by fn belong to the namespace
-// for good; goroutines started by fn do not run in it. Calls may be nested.
+// for good; goroutines started by fn do not run in it. Calls may be nested, and
+// fn may end the test with FailNow.
 //
 // Inside fn, /proc/sys/net is the namespace's, but /proc/net is not: it means
 // /proc/self/net and so the process's first thread. Use /proc/thread-self/net.
-func (ns *NS) Do(fn func() error) (err error) {
-	runtime.LockOSThread()
-	outer, err := netns.Get()
+func (ns *NS) Do(fn func() error) error {
+	const (
+		died = iota // fn ended its goroutine or panicked
+		returned
+	)
+	end, thrown, err := died, any(nil), error(nil)
+	done := make(chan struct{})
+	onThread(func() {
+		defer close(done)
+		defer func() { thrown = recover() }()
+		err = ns.enter(fn)
+		end = returned
+	})
+	<-done
+	switch {
+	case thrown != nil:
+		panic(thrown)
+	case end == died:
+		runtime.Goexit()
+	}
+	return err
+}
+
+// enter runs fn with the locked thread inside the namespace.
+func (ns *NS) enter(fn func() error) error {
+	home, err := netns.Get()
 	if err != nil {
-		runtime.UnlockOSThread()
 		return fmt.Errorf("find the thread's network namespace: %w", err)
 	}
-	defer outer.Close()
+	defer home.Close()
 	if err := netns.Set(ns.fd); err != nil {
-		runtime.UnlockOSThread()
 		return fmt.Errorf("enter network namespace %s: %w", ns.name, err)
 	}
 	defer func() {
-		if back := netns.Set(outer); back != nil {
-			// Left locked, the thread ends with the goroutine.
-			err = errors.Join(err, fmt.Errorf("leave network namespace %s: %w", ns.name, back))
-			return
+		// Inside a user namespace the first network namespace is somebody
+		// else's and there is no way back into it. Left locked, the thread
+		// ends with its goroutine.
+		if netns.Set(home) == nil {
+			runtime.UnlockOSThread()
 		}
-		runtime.UnlockOSThread()
 	}()
 	return fn()
 }
