@@ -89,11 +89,14 @@ type Expect struct {
 	Interval     time.Duration
 	Addresses    []netip.Addr // the advertised addresses, in configuration order
 	Peers        []Peer
-	CheckSource  bool       // a unicast source must be one of Peers
-	OwnerIgnores bool       // address owner that ignores adverts
-	ChecksumAsV2 bool       // v3 over IPv4: sums without pseudo header, not enforced when receiving
-	OldUnicast   bool       // v3 unicast over IPv4: pseudo header with the multicast group
-	Group        netip.Addr // the multicast group (for OldUnicast)
+	CheckSource  bool // a unicast source must be one of Peers
+	OwnerIgnores bool // address owner that ignores adverts
+	ChecksumAsV2 bool // v3 over IPv4: sums without pseudo header, not enforced when receiving
+	OldUnicast   bool // v3 unicast over IPv4: pseudo header with the multicast group is expected
+	// OldUnicastNever refuses that checksum. With neither it is accepted too,
+	// and NoteOldChecksum tells that it was used.
+	OldUnicastNever bool
+	Group           netip.Addr // the multicast group of the old checksum; invalid: GroupIPv4
 }
 
 // Message is an advert to be sent.
@@ -104,7 +107,7 @@ type Message struct {
 	Interval     time.Duration // v2: whole seconds; v3: multiples of 10 ms
 	Auth         AuthType
 	Password     [8]byte
-	Src, Dst     netip.Addr   // covered by the v3 checksum (RFC 9568 section 5.2.8)
+	Src, Dst     netip.Addr   // covered by the v3 checksum; Src gives the family
 	Addresses    []netip.Addr // all of one family
 	ChecksumAsV2 bool
 }
