@@ -24,13 +24,16 @@ func (l *LAN) Cut(i int) error {
 	return l.Switch.handle.LinkSetDown(port)
 }
 
-// Join plugs the cable of node i in again.
+// Join plugs the cable of node i in again and returns when it carries frames.
 func (l *LAN) Join(i int) error {
 	port, err := l.port(i)
 	if err != nil {
 		return err
 	}
-	return l.Switch.handle.LinkSetUp(port)
+	if err := l.Switch.handle.LinkSetUp(port); err != nil {
+		return err
+	}
+	return l.awaitCarrier(i)
 }
 
 // Deaf drops all frames to node i.

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -122,6 +123,11 @@ func (l *LAN) build(nodes int) (err error) {
 			return fmt.Errorf("connect node %d: %w", i+1, err)
 		}
 	}
+	for i := range l.nodes {
+		if err := l.awaitCarrier(i + 1); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -196,6 +202,30 @@ func (l *LAN) plug(i, bridge int) error {
 		}
 	}
 	return nil
+}
+
+// awaitCarrier waits until both ends of the cable of node i are in use. The
+// kernel tells the bridge and the queueing discipline of a carrier a while
+// after the interface shows it, and drops frames until then.
+func (l *LAN) awaitCarrier(i int) error {
+	inUse := func(ns *NS, name string) bool {
+		link, err := ns.handle.LinkByName(name)
+		// An interface that is down or gone will not come into use.
+		return err != nil || link.Attrs().Flags&net.FlagUp == 0 || link.Attrs().OperState == netlink.OperUp
+	}
+	const longest = 5 * time.Second // the kernel may take one second
+	if !Poll(longest, func() bool {
+		return inUse(l.Node(i), l.Iface()) && (inUse(l.Switch, portName(i)) || !l.isUp(i))
+	}) {
+		return fmt.Errorf("no carrier at node %d after %v", i, longest)
+	}
+	return nil
+}
+
+// isUp reports whether the node's interface exists and is up.
+func (l *LAN) isUp(i int) bool {
+	link, err := l.Node(i).handle.LinkByName(l.Iface())
+	return err == nil && link.Attrs().Flags&net.FlagUp != 0
 }
 
 // Close closes the switch and, unless they belong to another LAN, the nodes.
