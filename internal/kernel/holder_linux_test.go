@@ -1,0 +1,300 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/internal/nettest"
+)
+
+// newSpace makes a namespace with the given links, which are up and have no
+// addresses, and a handle in it.
+func newSpace(tb testing.TB, links ...string) (*nettest.NS, *Handle) {
+	tb.Helper()
+	ns := nettest.NewT(tb, "kernel")
+	// No addresses but those of the test.
+	if err := ns.Sysctl("net.ipv6.conf.default.addr_gen_mode", "1"); err != nil {
+		tb.Fatal(err)
+	}
+	for _, name := range links {
+		addLink(tb, ns, name)
+	}
+	return ns, openHandle(tb, ns)
+}
+
+func openHandle(tb testing.TB, ns *nettest.NS) *Handle {
+	tb.Helper()
+	var h *Handle
+	err := ns.Do(func() (err error) {
+		h, err = Open()
+		return err
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(h.Close)
+	return h
+}
+
+// addLink makes a virtual cable, up at both ends, and returns the end with the
+// name.
+func addLink(tb testing.TB, ns *nettest.NS, name string) netlink.Link {
+	tb.Helper()
+	link := &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: name}, PeerName: "to-" + name}
+	if err := ns.Handle().LinkAdd(link); err != nil {
+		tb.Fatal(err)
+	}
+	for _, end := range []string{link.PeerName, name} {
+		l, err := ns.Handle().LinkByName(end)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if err := ns.Handle().LinkSetUp(l); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return link
+}
+
+// showReal renders the tables of links as the library sees them, completed by
+// what it does not tell.
+func showReal(t *testing.T, h *Handle, links ...string) string {
+	t.Helper()
+	all := make(map[string][]AddrState)
+	for _, l := range links {
+		list, err := h.ListAddresses(t.Context(), l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[l] = list
+	}
+	return render(all)
+}
+
+func TestHolderReal(t *testing.T) {
+	nettest.Require(t)
+	for _, tt := range holderTests {
+		t.Run(tt.name, func(t *testing.T) {
+			ns, h := newSpace(t, "eth0", "eth1")
+			value := "0"
+			if tt.promote {
+				value = "1"
+			}
+			for _, conf := range []string{"all", "eth0"} {
+				if err := ns.Sysctl("net.ipv4.conf."+conf+".promote_secondaries", value); err != nil {
+					t.Fatal(err)
+				}
+			}
+			runSteps(t, h, func() string { return showReal(t, h, "eth0", "eth1") }, tt.steps)
+		})
+	}
+}
+
+// The listing is the same as another implementation's.
+func TestListAddressesAgreesWithLibrary(t *testing.T) {
+	ns, h := newSpace(t, "eth0")
+	var wanted []Address
+	for _, s := range holderTests[0].steps[0].wanted {
+		wanted = append(wanted, s)
+	}
+	if _, err := NewHolder(h).Apply(t.Context(), wanted); err != nil {
+		t.Fatal(err)
+	}
+	link, err := ns.Handle().LinkByName("eth0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	list, err := ns.Handle().AddrList(link, netlink.FAMILY_ALL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lft := func(n int) uint32 { return uint32(n) }
+	for _, a := range list {
+		peer := ""
+		if a.Peer != nil {
+			peer = a.Peer.String()
+		}
+		want = append(want, fmt.Sprint(a.IPNet, " ", peer, " ", a.Label, " ", a.Scope, " ", a.Flags, " ", lft(a.PreferedLft), " ", lft(a.ValidLft)))
+	}
+	ours, err := h.ListAddresses(t.Context(), "eth0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range ours {
+		peer := ""
+		if a.Peer.IsValid() {
+			peer = a.Peer.String()
+		}
+		got = append(got, fmt.Sprint(a.Prefix, " ", peer, " ", a.Label, " ", a.Scope, " ", int(a.Flags), " ", a.PreferredLft, " ", a.ValidLft))
+	}
+	if diff := cmp.Diff(strings.Join(want, "\n"), strings.Join(got, "\n")); diff != "" {
+		t.Errorf("listing (-library +ours):\n%s", diff)
+	}
+}
+
+func TestChangeAddressErrors(t *testing.T) {
+	ns, h := newSpace(t, "eth0")
+	if err := ns.Sysctl("net.ipv6.conf.eth0.disable_ipv6", "1"); err != nil {
+		t.Fatal(err)
+	}
+	on := func(link, prefix string) Address {
+		return Address{Prefix: netip.MustParsePrefix(prefix), Link: link}
+	}
+	for _, tt := range []struct {
+		name string
+		op   Op
+		addr Address
+		want error // nil: done or nothing to do
+		text string
+	}{
+		{"add on missing link", OpAdd, on("eth9", "192.0.2.1/24"), unix.ENODEV, "find interface: no such device"},
+		{"delete on missing link", OpDelete, on("eth9", "192.0.2.1/24"), nil, ""},
+		{"delete missing", OpDelete, on("eth0", "192.0.2.1/24"), nil, ""},
+		{"delete missing IPv6", OpDelete, on("eth0", "2001:db8::1/64"), nil, ""},
+		{"IPv6 is off", OpAdd, on("eth0", "2001:db8::1/64"), unix.EACCES, "permission denied: "},
+		{"name too long", OpDelete, on("sixteen-letters-", "192.0.2.1/24"), unix.EINVAL, `"sixteen-letters-" is not a name for an interface`},
+		{"name empty", OpAdd, on("", "192.0.2.1/24"), unix.ENODEV, "find interface"},
+		{"no address", OpAdd, Address{Link: "eth0"}, nil, "not an address"},
+		{"label too long", OpAdd, on("eth0", "192.0.2.1/24").but(func(a *Address) { a.Label = "eth0:0123456789012345" }), unix.ERANGE, "numerical result out of range"},
+		{"families mixed", OpAdd, on("eth0", "192.0.2.1/24").but(func(a *Address) { a.Peer = netip.MustParsePrefix("2001:db8::1/128") }), nil, "both families"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ok, err := h.ChangeAddress(t.Context(), tt.op, tt.addr)
+			if ok || (err == nil) != (tt.want == nil && tt.text == "") || tt.want != nil && !errors.Is(err, tt.want) {
+				t.Errorf("ChangeAddress = %v, %v, want false, %v", ok, err, tt.want)
+			}
+			if err != nil && !strings.Contains(err.Error(), tt.text) {
+				t.Errorf("error %q lacks %q", err, tt.text)
+			}
+			if errors.Is(err, ErrUnanswered) {
+				t.Errorf("error %q says that nothing was answered", err)
+			}
+		})
+	}
+	var re *RequestError
+	_, err := h.ChangeAddress(t.Context(), OpAdd, on("eth0", "2001:db8::1/64"))
+	if !errors.As(err, &re) || re.Type != unix.RTM_NEWADDR || re.Seq == 0 || re.Port == 0 || re.Errno != unix.EACCES {
+		t.Errorf("error %#v, want a RequestError with all fields", err)
+	}
+}
+
+// The kernel's answers stay matched to the requests when many use a handle.
+func TestHandleShared(t *testing.T) {
+	_, h := newSpace(t, "eth0", "eth1")
+	done := make(chan error)
+	const users = 8
+	for i := range users {
+		go func() {
+			done <- func() error {
+				holder := NewHolder(h)
+				for n := range 20 {
+					a := eth0(fmt.Sprintf("192.0.2.%d/32", i*20+n))
+					res, err := holder.Apply(context.Background(), []Address{a})
+					if err != nil || len(res.Added) != 1 {
+						return fmt.Errorf("%v: %q, %w", a, renderResult(res), err)
+					}
+					if lost, err := holder.Check(context.Background()); len(lost) > 0 || err != nil {
+						return fmt.Errorf("%v: lost %v, %w", a, lost, err)
+					}
+				}
+				_, err := holder.Release(context.Background())
+				return err
+			}()
+		}()
+	}
+	for range users {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if got := showReal(t, h, "eth0"); got != "" {
+		t.Errorf("left behind:\n%s", got)
+	}
+}
+
+func TestHandleTurnHonoursContext(t *testing.T) {
+	_, h := newSpace(t, "eth0")
+	if err := h.begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error)
+	go func() {
+		_, err := h.ChangeAddress(ctx, OpAdd, eth0("192.0.2.1/32"))
+		failed <- err
+	}()
+	cancel()
+	if err := <-failed; !errors.Is(err, context.Canceled) {
+		t.Errorf("error = %v, want %v", err, context.Canceled)
+	}
+	h.end()
+	if ok, err := h.ChangeAddress(t.Context(), OpAdd, eth0("192.0.2.1/32")); !ok || err != nil {
+		t.Errorf("ChangeAddress afterwards = %v, %v", ok, err)
+	}
+}
+
+func TestHandleReceiveBuffer(t *testing.T) {
+	_, h := newSpace(t)
+	for _, force := range []bool{false, true} {
+		if err := h.SetReceiveBuffer(40000, force); err != nil {
+			t.Fatal(err)
+		}
+		var got int
+		_ = h.conn.raw.Control(func(fd uintptr) {
+			got, _ = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF)
+		})
+		if got != 80000 {
+			t.Errorf("force %v: receive buffer %d, want 80000", force, got)
+		}
+	}
+}
+
+func BenchmarkHolder1000(b *testing.B) {
+	_, h := newSpace(b, "eth0")
+	var wanted []Address
+	for i := range 1000 {
+		wanted = append(wanted, eth0(fmt.Sprintf("192.0.%d.%d/32", 2+i/250, 1+i%250)))
+	}
+	ctx := context.Background()
+	b.Run("add", func(b *testing.B) {
+		for range b.N {
+			holder := NewHolder(h)
+			if _, err := holder.Apply(ctx, wanted); err != nil {
+				b.Fatal(err)
+			}
+			b.StopTimer()
+			_, _ = holder.Release(ctx)
+			b.StartTimer()
+		}
+	})
+	b.Run("remove", func(b *testing.B) {
+		for range b.N {
+			b.StopTimer()
+			holder := NewHolder(h)
+			_, _ = holder.Apply(ctx, wanted)
+			b.StartTimer()
+			if _, err := holder.Release(ctx); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("same", func(b *testing.B) {
+		holder := NewHolder(h)
+		_, _ = holder.Apply(ctx, wanted)
+		for b.Loop() {
+			if _, err := holder.Apply(ctx, wanted); err != nil {
+				b.Fatal(err)
+			}
+		}
+		_, _ = holder.Release(ctx)
+	})
+}
