@@ -1,0 +1,76 @@
+package interop_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/holdfast-ha/holdfast/internal/interop"
+)
+
+// BinEnv names a binary to test instead of building our own. With keepalived
+// itself the suite checks the suite.
+const BinEnv = "HOLDFAST_BIN"
+
+// ours is the daemon under test.
+var ours string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	flag.Parse()
+	// The tests mostly wait for protocol timers, so many can run side by side
+	// on few processors. A value from the command line wins.
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", "24"); err != nil {
+			panic(err)
+		}
+	}
+	if ours = os.Getenv(BinEnv); ours == "" {
+		dir, err := os.MkdirTemp("", "interop")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		ours = filepath.Join(dir, "holdfast")
+		cmd := exec.Command("go", "build", "-o", ours, "../../cmd/holdfast")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build the daemon: %v\n%s", err, out)
+			return 1
+		}
+	}
+	return m.Run()
+}
+
+// testingKeepalived reports whether the daemon under test is keepalived, whose
+// known faults are then let pass.
+func testingKeepalived() bool {
+	return filepath.Base(ours) == "keepalived"
+}
+
+// needKeepalived skips a test where the peer is not installed.
+func needKeepalived(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat(interop.Keepalived); err != nil {
+		t.Skipf("needs Debian's keepalived, see scripts/setup: %v", err)
+	}
+}
+
+// needTool skips a test where a program is not installed, and returns its path.
+func needTool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("needs %s, see scripts/setup: %v", name, err)
+	}
+	return path
+}
