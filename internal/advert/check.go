@@ -9,7 +9,7 @@ import (
 )
 
 // minPayload is what an Ethernet frame carries at least: a shorter packet may
-// arrive with padding up to it.
+// arrive with padding up to it, if its sender counted that as its own.
 const minPayload = 46
 
 // pdu returns what follows the IP header and, if there is one, the
@@ -28,12 +28,13 @@ func (p *Packet) pdu() []byte {
 	return b
 }
 
-// headers is how many bytes of the packet stand before the PDU.
-func (p *Packet) headers() int {
-	if p.Proto == ProtoAH {
-		return p.IPHeader + ahLen
+// length is the length of the packet as operators know it from keepalived's
+// log: over IPv4 with the IP header, over IPv6 without.
+func (p *Packet) length() int {
+	if is6(p.Src) {
+		return len(p.Payload)
 	}
-	return p.IPHeader
+	return p.IPHeader + len(p.Payload)
 }
 
 func (p *Packet) tooShort() Reject {
@@ -41,7 +42,7 @@ func (p *Packet) tooShort() Reject {
 	if is6(p.Src) {
 		family = 6
 	}
-	return Reject{Reason: ReasonTooShort, Got: p.IPHeader + len(p.Payload), Want: family}
+	return Reject{Reason: ReasonTooShort, Got: p.length(), Want: family}
 }
 
 // VRID tells which virtual router a packet is for, or that it is too short to
@@ -115,10 +116,10 @@ func (e *Expect) Check(p *Packet) (Advert, Reject) {
 	if e.OwnerIgnores {
 		return Advert{}, Reject{Reason: ReasonOwner}
 	}
-	if int(b[3]) != len(e.Addresses) {
+	switch {
+	case int(b[3]) != len(e.Addresses):
 		a.Notes |= NoteCount
-	}
-	if !e.sameAddresses(b) && e.missing(b) >= 0 {
+	case !e.sameAddresses(b) && e.missing(b) >= 0:
 		a.Notes |= NoteAddresses
 	}
 	return a, e.checkSender(p)
@@ -132,10 +133,11 @@ func (e *Expect) checkFrame(p *Packet, b []byte) Reject {
 	case p.Proto != ProtoAH && e.Auth == AuthAH:
 		return Reject{Reason: ReasonMissingAH}
 	}
-	// The length counts the IP header, as operators know it from the log.
-	got := p.headers() + len(b)
-	want := p.headers() + pduLen(e.Version, e.IPv6, int(b[3]))
-	if got != want && !padding(got, want) {
+	// The length is judged by the packet's own version, so that another
+	// version is called by its name and not a wrong length.
+	got := p.length()
+	want := got - len(b) + pduLen(b[0]>>4, e.IPv6, int(b[3]))
+	if got != want && (e.IPv6 || !padding(got, want)) {
 		return Reject{Reason: ReasonLength, Got: got, Want: want}
 	}
 	if !e.Unicast && p.TTL != TTL {
@@ -147,7 +149,8 @@ func (e *Expect) checkFrame(p *Packet, b []byte) Reject {
 	return Reject{}
 }
 
-// padding tells whether what is too much may be padding of a short frame.
+// padding tells whether what is too much may be padding of a short frame; over
+// IPv6 no packet is that short.
 func padding(got, want int) bool {
 	return got > want && got <= minPayload && (got-want)%4 == 0
 }
@@ -165,8 +168,9 @@ func (e *Expect) checkV2(p *Packet, b []byte) Reject {
 	}
 	switch auth {
 	case AuthPass:
+		// Over IPv6 the type is all there is: no field holds the password.
 		at := pduLen(2, e.IPv6, int(b[3])) - authLen
-		if e.IPv6 || subtle.ConstantTimeCompare(b[at:at+authLen], e.Password[:]) == 0 {
+		if !e.IPv6 && subtle.ConstantTimeCompare(b[at:at+authLen], e.Password[:]) == 0 {
 			return Reject{Reason: ReasonPassword}
 		}
 	case AuthAH:
