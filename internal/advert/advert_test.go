@@ -191,6 +191,16 @@ func TestAppendToKeepsPrefix(t *testing.T) {
 	}
 }
 
+// A password that is configured but not in use stays at home.
+func TestAppendToWithoutPassword(t *testing.T) {
+	for _, auth := range []AuthType{AuthNone, AuthAH} {
+		m := Message{Version: 2, VRID: 1, Interval: time.Second, Src: srcA, Dst: GroupIPv4, Auth: auth, Password: secret}
+		if got := m.AppendTo(nil); !bytes.Equal(got[8:], make([]byte, 8)) {
+			t.Errorf("authentication type %d: data % x, want zeros", auth, got[8:])
+		}
+	}
+}
+
 func TestAppendToLimits(t *testing.T) {
 	var many []netip.Addr
 	for i := range 300 {

@@ -296,9 +296,13 @@ func TestCheckRows(t *testing.T) {
 			Reject{Reason: ReasonPeerTTL, Got: 255, Want: 250, Max: 254},
 			"TTL/HL 255 from 192.0.2.1 not in range [250, 254]", CounterTTL,
 		},
-		{"row 18: TTL in the range", v3Unicast(), func(p *Packet, e *Expect) {
+		{"row 18: lowest TTL in the range", v3Unicast(), func(p *Packet, e *Expect) {
 			e.Peers[0] = Peer{Addr: srcA, MinTTL: 250, MaxTTL: 254, CheckTTL: true}
 			p.TTL = 250
+		}, Reject{}, "", CounterNone},
+		{"row 18: highest TTL in the range", v3Unicast(), func(p *Packet, e *Expect) {
+			e.Peers[0] = Peer{Addr: srcA, MinTTL: 250, MaxTTL: 254, CheckTTL: true}
+			p.TTL = 254
 		}, Reject{}, "", CounterNone},
 	}
 	for _, test := range tests {
