@@ -47,8 +47,6 @@ type Daemon struct {
 func Start(node *nettest.NS, program, dir, config string, args ...string) (*Daemon, error) {
 	d := &Daemon{Node: node, Dir: dir, log: &logBuffer{}}
 	conf := filepath.Join(dir, "keepalived.conf")
-	// Parameters of the parent's environment must not reach the daemon's
-	// scripts, so they get a defined one.
 	if err := os.WriteFile(conf, []byte(config), 0o644); err != nil {
 		return nil, err
 	}
@@ -57,6 +55,7 @@ func Start(node *nettest.NS, program, dir, config string, args ...string) (*Daem
 		"-c", filepath.Join(dir, "checkers.pid"), "-b", filepath.Join(dir, "bfd.pid"))
 	cmd.Args = append(cmd.Args, args...)
 	cmd.Dir = dir
+	// A defined environment, as scripts inherit it and dumps go to TMPDIR.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, "LC_ALL=C", "TZ=UTC"}
 	cmd.Stderr = d.log
 	proc, err := node.Start(cmd)

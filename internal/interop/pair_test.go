@@ -27,6 +27,8 @@ type pair struct {
 	lan   *nettest.LAN
 	cap   *nettest.Capture
 
+	all []*interop.Daemon // all that were started, for their logs
+
 	program [3]string          // by node number
 	conf    [3]interop.Conf    // by node number
 	dirs    [3]string          // by node number
@@ -49,8 +51,16 @@ func lineups() []lineup {
 // of each node.
 func newPair(t *testing.T, proto interop.Protocol, who lineup, edit func(*interop.Conf)) *pair {
 	t.Helper()
-	needKeepalived(t)
-	p := &pair{t: t, proto: proto, lan: nettest.NewLANT(t, 2, nettest.Options{})}
+	return newPairOf(t, 2, proto, who, edit)
+}
+
+// newPairOf is newPair on a segment with further nodes.
+func newPairOf(t *testing.T, nodes int, proto interop.Protocol, who lineup, edit func(*interop.Conf)) *pair {
+	t.Helper()
+	if who.high == interop.Keepalived || who.low == interop.Keepalived {
+		needKeepalived(t)
+	}
+	p := &pair{t: t, proto: proto, lan: nettest.NewLANT(t, nodes, nettest.Options{})}
 	p.cap = p.lan.CaptureT(t)
 	p.program = [3]string{high: who.high, low: who.low}
 	for node, priority := range map[int]int{high: highPriority, low: lowPriority} {
@@ -69,10 +79,8 @@ func (p *pair) explain() {
 	if !p.t.Failed() {
 		return
 	}
-	for _, node := range []int{high, low} {
-		if d := p.daemon[node]; d != nil {
-			p.t.Logf("log of node %d, %s:\n%s", node, p.program[node], d.Log())
-		}
+	for _, d := range p.all {
+		p.t.Logf("log of %s:\n%s", d.Node.Name(), d.Log())
 	}
 	p.t.Logf("captured:\n%s", summary(p.cap.Adverts(), 60))
 }
@@ -100,6 +108,7 @@ func (p *pair) start(node int) {
 		p.t.Fatal(err)
 	}
 	p.daemon[node] = d
+	p.all = append(p.all, d)
 }
 
 // stop ends the daemon of a node as an operator would.
