@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 )
 
@@ -34,9 +35,23 @@ func TestTimeLimit(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			c := sh(test.text)
 			c.Timeout = 100 * time.Millisecond
+			var steps []Step
+			c.OnStep = func(s Step, pid int) {
+				steps = append(steps, s)
+				if pid == 0 {
+					t.Error("step without a process id")
+				}
+			}
 			got := run(t.Context(), &c, quick)
 			if got.TimedOut != test.timedOut || got.Signal != test.signal || got.Exit != test.exit || got.Err != nil {
 				t.Errorf("%+v, want timed out %v, signal %v, exit %d", got, test.timedOut, test.signal, test.exit)
+			}
+			want := []Step{Termed}
+			if test.signal == syscall.SIGKILL {
+				want = append(want, Killed)
+			}
+			if diff := cmp.Diff(want, steps); diff != "" {
+				t.Errorf("steps (-want +got):\n%s", diff)
 			}
 			if got.Duration < c.Timeout {
 				t.Errorf("ended after %v, before its time was up", got.Duration)
@@ -194,10 +209,15 @@ func TestHungFileSystem(t *testing.T) {
 	}
 
 	stuck := make(chan int, 1)
+	atStuck := func(step Step, pid int) {
+		if step == Stuck {
+			stuck <- pid
+		}
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	hung := make(chan Result)
-	c := Cmd{Argv: []string{path}, Timeout: 50 * time.Millisecond, OnStuck: func(pid int) { stuck <- pid }}
+	c := Cmd{Argv: []string{path}, Timeout: 50 * time.Millisecond, OnStep: atStuck}
 	go func() { hung <- run(ctx, &c, quick) }()
 	if pid := <-stuck; pid != 0 {
 		t.Errorf("stuck with process id %d, want 0: nothing has been started", pid)
@@ -212,7 +232,7 @@ func TestHungFileSystem(t *testing.T) {
 	}
 
 	// Thawed after its time limit, it is not started any more.
-	late := Cmd{Argv: []string{path}, Timeout: 50 * time.Millisecond, OnStuck: func(int) { stuck <- 0 }}
+	late := Cmd{Argv: []string{path}, Timeout: 50 * time.Millisecond, OnStep: atStuck}
 	go func() { hung <- run(t.Context(), &late, quick) }()
 	<-stuck
 	thaw()

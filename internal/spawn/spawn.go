@@ -104,11 +104,21 @@ type Cmd struct {
 	// ends.
 	Capture bool
 
-	// OnStuck is called once, on the goroutine of Run, when the child is still
-	// there two seconds after SIGKILL. pid is 0 when the child could not even
-	// be started because the file system does not answer.
-	OnStuck func(pid int)
+	// OnStep is called on the goroutine of Run for each step of ending the
+	// child. pid is 0 when the child could not even be started because the
+	// file system does not answer.
+	OnStep func(step Step, pid int)
 }
+
+// Step is a step on the way to the end of a child.
+type Step uint8
+
+// Steps, in their order.
+const (
+	Termed Step = iota + 1 // SIGTERM was sent
+	Killed                 // SIGKILL was sent
+	Stuck                  // two seconds after SIGKILL it is still there
+)
 
 // Name returns the program as configured, for messages.
 func (c *Cmd) Name() string {
@@ -202,10 +212,9 @@ func (e *ExecError) Line() string {
 // schedule holds the delays between the steps of ending a child.
 type schedule struct {
 	kill  time.Duration // SIGTERM for the time limit to SIGKILL
-	stuck time.Duration // SIGKILL to OnStuck
+	stuck time.Duration // SIGKILL to Stuck, or for the context to giving up
 	again time.Duration // between further SIGKILLs
 	stop  time.Duration // SIGTERM for the context to SIGKILL, default of Cmd.StopGrace
-	leave time.Duration // SIGKILL for the context to giving up
 }
 
 var defaultSchedule = schedule{
@@ -213,12 +222,11 @@ var defaultSchedule = schedule{
 	stuck: 2 * time.Second,
 	again: 10 * time.Second,
 	stop:  time.Second,
-	leave: time.Second,
 }
 
 // Run runs the command and returns when it has ended. When ctx ends first, the
-// group gets SIGTERM and after Cmd.StopGrace SIGKILL; Run returns at most one
-// second after that.
+// group gets SIGTERM and after Cmd.StopGrace SIGKILL; Run returns at most two
+// seconds after that.
 //
 // What the child left running in its group is not touched, unless the child
 // was ended by a signal from here.
@@ -243,15 +251,7 @@ func run(ctx context.Context, c *Cmd, s schedule) Result {
 
 // supervise waits for the child and ends it when its time is up.
 func (p *child) supervise(ctx context.Context, s schedule) Result {
-	const (
-		running = iota
-		termed
-		killed
-		stuck
-		stopping
-		leaving
-	)
-	step := running
+	var step Step
 	timer := time.NewTimer(p.cmd.Timeout)
 	defer timer.Stop()
 	if p.cmd.Timeout <= 0 {
@@ -272,33 +272,35 @@ func (p *child) supervise(ctx context.Context, s schedule) Result {
 			if !p.end(syscall.SIGTERM) {
 				return Result{Err: ctx.Err()}
 			}
-			step = stopping
+			step = Termed
+			p.report(step)
 			timer.Reset(s.stop)
 
 		case <-timer.C:
-			switch step {
-			case running:
+			switch {
+			case step == 0:
 				p.end(syscall.SIGTERM)
-				step = termed
 				timer.Reset(s.kill)
-			case termed:
+			case step == Termed:
 				p.end(syscall.SIGKILL)
-				step = killed
 				timer.Reset(s.stuck)
-			case killed, stuck:
-				if step == killed && p.cmd.OnStuck != nil {
-					p.cmd.OnStuck(p.pid())
-				}
-				p.end(syscall.SIGKILL)
-				step = stuck
-				timer.Reset(s.again)
-			case stopping:
-				p.end(syscall.SIGKILL)
-				step = leaving
-				timer.Reset(s.leave)
-			case leaving:
+			case cancelled == nil:
 				return Result{PID: p.pid(), Err: ErrUnkillable}
+			default:
+				p.end(syscall.SIGKILL)
+				timer.Reset(s.again)
+			}
+			if step < Stuck {
+				step++
+				p.report(step)
 			}
 		}
+	}
+}
+
+// report tells of a step.
+func (p *child) report(step Step) {
+	if p.cmd.OnStep != nil {
+		p.cmd.OnStep(step, p.pid())
 	}
 }

@@ -27,7 +27,6 @@ var quick = schedule{
 	stuck: 150 * time.Millisecond,
 	again: 100 * time.Millisecond,
 	stop:  150 * time.Millisecond,
-	leave: 150 * time.Millisecond,
 }
 
 func TestMain(m *testing.M) {
