@@ -33,7 +33,14 @@ func run(m *testing.M) int {
 			panic(err)
 		}
 	}
-	if ours = os.Getenv(BinEnv); ours == "" {
+	if ours = os.Getenv(BinEnv); ours != "" {
+		path, err := filepath.Abs(ours) // daemons start in folders of their own
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		ours = path
+	} else {
 		dir, err := os.MkdirTemp("", "interop")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
