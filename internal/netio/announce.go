@@ -45,71 +45,88 @@ type Announcer struct {
 // ([ErrNoInterface]), is down (ENETDOWN) or is of a kind whose neighbours we
 // cannot address ([ErrLinkType]: InfiniBand).
 func (a *Announcer) Announce(index int, addrs ...netip.Addr) error {
-	err := a.announce(index, addrs)
-	if errors.Is(err, ErrNoInterface) {
-		// A socket does not come back with its interface. If that was made
-		// anew with its old index, a new socket will do.
-		a.drop(index)
-		err = a.announce(index, addrs)
-	}
-	if err != nil {
+	if err := a.announce(index, addrs); err != nil {
 		return fmt.Errorf("announce on interface %d: %w", index, err)
 	}
 	return nil
 }
 
 func (a *Announcer) announce(index int, addrs []netip.Addr) error {
-	p, err := a.port(index)
-	if err != nil {
-		return openError(err)
+	for {
+		p, fresh, err := a.port(index)
+		if err != nil {
+			return openError(err)
+		}
+		err = p.announce(addrs)
+		switch {
+		case errors.Is(err, errForgotten):
+			continue
+		case errors.Is(err, ErrNoInterface):
+			// A socket does not come back with its interface. If that was
+			// made anew with its old index, a new socket will do.
+			a.drop(index, p)
+			if !fresh {
+				continue
+			}
+		}
+		return err
 	}
-	return p.announce(addrs)
 }
 
-// port returns the port of the interface and opens it if necessary.
-func (a *Announcer) port(index int) (*port, error) {
+// port returns the port of the interface, and whether it had to be opened.
+func (a *Announcer) port(index int) (p *port, fresh bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if p := a.ports[index]; p != nil {
-		return p, nil
+		return p, false, nil
 	}
-	p, err := openPort(index)
-	if err != nil {
-		return nil, err
+	if p, err = openPort(index); err != nil {
+		return nil, false, err
 	}
 	if a.ports == nil {
 		a.ports = make(map[int]*port)
 	}
 	a.ports[index] = p
-	return p, nil
+	return p, true, nil
 }
 
-// drop closes the port of an interface that is gone.
-func (a *Announcer) drop(index int) {
+// drop closes the port, unless another one has taken its place.
+func (a *Announcer) drop(index int, p *port) {
 	a.mu.Lock()
-	p := a.ports[index]
-	delete(a.ports, index)
+	mine := p != nil && a.ports[index] == p
+	if mine {
+		delete(a.ports, index)
+	}
 	a.mu.Unlock()
-	if p != nil {
-		p.conn.Close()
+	if mine {
+		_ = p.close() // there is nothing left to lose
 	}
 }
 
 // Forget closes the socket of an interface that is not needed any more. The
 // next Announce opens it again.
-func (a *Announcer) Forget(index int) { a.drop(index) }
+func (a *Announcer) Forget(index int) {
+	a.mu.Lock()
+	p := a.ports[index]
+	a.mu.Unlock()
+	a.drop(index, p)
+}
 
 // Close closes all sockets. The next Announce opens them again.
 func (a *Announcer) Close() error {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	var errs []error
-	for _, p := range a.ports {
-		errs = append(errs, p.conn.Close())
-	}
+	ports := a.ports
 	a.ports = nil
+	a.mu.Unlock()
+	var errs []error
+	for _, p := range ports {
+		errs = append(errs, p.close())
+	}
 	return errors.Join(errs...)
 }
+
+// errForgotten: the port was closed after it was looked up.
+var errForgotten = errors.New("port is closed")
 
 // port is the packet socket of one interface.
 type port struct {
@@ -117,7 +134,8 @@ type port struct {
 	conn  *packet.Conn
 	raw   syscall.RawConn
 
-	mu          sync.Mutex
+	mu          sync.Mutex // held while announcing
+	closed      bool
 	forwarding  bool
 	forwardedAt time.Time // when forwarding was read
 }
@@ -149,19 +167,30 @@ func openPort(index int) (*port, error) {
 	return &port{index: index, conn: conn, raw: raw}, nil
 }
 
+// close waits for an announcement that is being sent.
+func (p *port) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	return p.conn.Close()
+}
+
 // announce sends one frame for each address.
 func (p *port) announce(addrs []netip.Addr) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		return errForgotten
+	}
 
 	var first error
 	err := control(p.raw, func(fd int) error {
 		l, err := p.link(fd)
-		if err != nil || !l.hasNeighbours() {
+		if err != nil {
 			return err
 		}
-		if l.kind == unix.ARPHRD_INFINIBAND {
-			return fmt.Errorf("%w: InfiniBand", ErrLinkType)
+		if neighbours, err := l.neighbours(); !neighbours {
+			return err
 		}
 		for _, addr := range addrs {
 			err := ioError(p.send(fd, &l, addr))
@@ -238,13 +267,16 @@ func (p *port) link(fd int) (link, error) {
 	return l, nil
 }
 
-// hasNeighbours reports whether there is anybody to be told. Loopback and
-// tunnels have no hardware addresses to tell.
-func (l *link) hasNeighbours() bool {
-	if l.flags&(unix.IFF_NOARP|unix.IFF_LOOPBACK) != 0 {
-		return false
+// neighbours reports whether there is anybody to be told, or why they cannot be
+// told. Loopback and tunnels have no hardware addresses to tell.
+func (l *link) neighbours() (bool, error) {
+	switch {
+	case l.flags&(unix.IFF_NOARP|unix.IFF_LOOPBACK) != 0:
+		return false, nil
+	case l.kind == unix.ARPHRD_INFINIBAND:
+		return false, fmt.Errorf("%w: InfiniBand", ErrLinkType)
 	}
-	return l.kind == unix.ARPHRD_ETHER || l.kind == unix.ARPHRD_INFINIBAND
+	return l.kind == unix.ARPHRD_ETHER && len(l.mac) == len(ethernet.Broadcast), nil
 }
 
 // router returns the router flag of advertisements: whether the host forwards

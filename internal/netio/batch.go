@@ -34,8 +34,8 @@ const (
 type batch struct {
 	hdrs [batchLen]mmsghdr
 	iovs [batchLen]unix.Iovec
+	oobs [batchLen][controlLen]byte // here they are aligned as their headers are to be
 	from [batchLen]unix.RawSockaddrInet6
-	oobs [batchLen][controlLen]byte
 	bufs [batchLen][packetLen]byte
 
 	pkt advert.Packet

@@ -49,8 +49,6 @@ func allVRIDs() vridSet {
 	return set
 }
 
-func (s *vridSet) has(id uint8) bool { return s[id>>5]&(1<<(id&31)) != 0 }
-
 // filterProgram returns the filter of a receive socket. It drops what no
 // instance on the socket could count: whole VRRP headers for other VRIDs and,
 // for AH, what the header protects if that is not VRRP. Anything else passes,
