@@ -14,13 +14,29 @@ func (t *announceTimers) wake() time.Time {
 // announceBlock announces now and plans the second block and the refreshes.
 func (m *instance) announceBlock(now time.Time) {
 	c := &m.spec.GARP
-	m.emit(Announce{Rounds: c.Repeat, Why: AnnounceMaster})
 	m.announce = announceTimers{}
-	if c.Delay > 0 {
-		m.announce.delayed = now.Add(c.Delay)
+	if c.Repeat > 0 {
+		m.emit(Announce{Rounds: c.Repeat, Why: AnnounceMaster})
+		if c.Delay > 0 {
+			m.announce.delayed = now.Add(c.Delay)
+		}
 	}
 	if c.Refresh > 0 {
 		m.announce.refresh = now.Add(c.Delay + c.Refresh)
+	}
+}
+
+// replanAnnouncements is for a Master that has been reconfigured: new addresses
+// have to be made known, and the refreshes may begin or end.
+func (m *instance) replanAnnouncements(now time.Time, added bool) {
+	t, c := &m.announce, &m.spec.GARP
+	switch {
+	case added:
+		m.announceBlock(now)
+	case c.Refresh <= 0:
+		t.refresh = time.Time{}
+	case t.refresh.IsZero() || t.refresh.After(now.Add(c.Delay+c.Refresh)):
+		t.refresh = now.Add(c.Refresh)
 	}
 }
 
@@ -41,19 +57,23 @@ func (m *instance) announceTick(now time.Time) {
 	t, c := &m.announce, &m.spec.GARP
 	if due(t.delayed, now) {
 		t.delayed = time.Time{}
-		m.emit(Announce{Rounds: c.Repeat, Why: AnnounceDelayed})
+		m.announceAgain(c.Repeat, AnnounceDelayed)
 	}
 	if due(t.lower, now) {
 		t.lower = time.Time{}
-		m.emit(Announce{Rounds: c.LowerRepeat, Why: AnnounceLower})
+		m.announceAgain(c.LowerRepeat, AnnounceLower)
 	}
 	if due(t.refresh, now) {
 		t.refresh = now.Add(c.Refresh)
-		if c.Refresh <= 0 { // switched off by a reload
-			t.refresh = time.Time{}
-			return
-		}
-		m.emit(Announce{Rounds: c.RefreshRepeat, Why: AnnounceRefresh})
+		m.announceAgain(c.RefreshRepeat, AnnounceRefresh)
+	}
+}
+
+// announceAgain announces what was planned; a reload may have set the rounds
+// to none since then.
+func (m *instance) announceAgain(rounds int, why AnnounceWhy) {
+	if rounds > 0 {
+		m.emit(Announce{Rounds: rounds, Why: why})
 	}
 }
 
@@ -61,6 +81,16 @@ func (m *instance) announceTick(now time.Time) {
 type restoreTimer struct {
 	at   time.Time // when to put back; zero: nothing to do
 	last time.Time // when that was last done
+	said time.Time // when the log last told why
+}
+
+// worthSaying tells whether a loss is news: it is once a minute.
+func (t *restoreTimer) worthSaying(now time.Time) bool {
+	if !t.said.IsZero() && now.Sub(t.said) < refusalPause {
+		return false
+	}
+	t.said = now
+	return true
 }
 
 // restorePause is how long a second restoration waits: against a program that
@@ -84,7 +114,7 @@ func (m *instance) restoreTick(now time.Time) {
 }
 
 func (m *instance) putBack(now time.Time) {
-	m.restore = restoreTimer{last: now}
+	m.restore.at, m.restore.last = time.Time{}, now
 	m.emit(AddAddresses{})
 	m.emit(Announce{Rounds: 1, Why: AnnounceRestored})
 }

@@ -14,7 +14,13 @@
 //   - A Step in a steady state (an advert heard while Backup, an advert due
 //     while Master) allocates nothing.
 //   - Addresses are held if and only if the instance is Master: every change to
-//     and from Master carries exactly one [AddAddresses] or [RemoveAddresses].
+//     Master carries exactly one [AddAddresses], every change from it exactly
+//     one [RemoveAddresses]; only [Stop] with Keep leaves them. A Master may ask
+//     for them again, to put back what was lost or to bring what a reload added.
+//   - The states that [StateChanged] reports form a chain: each From is the To
+//     before it, and Init at the start. The same holds for [GroupChanged] and
+//     [PriorityChanged].
+//   - After a Tick, Wake is later than the time of that Tick.
 //   - An advert that was rejected changes counters and nothing else. In
 //     particular it never restarts a Master's advert timer.
 //

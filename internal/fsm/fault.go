@@ -15,11 +15,7 @@ func (m *instance) faulty() (bool, string) {
 	case m.linkDown && !m.spec.DontTrackPrimary:
 		return true, fmt.Sprintf("interface %s down", m.link)
 	case !m.source.IsValid():
-		family := 4
-		if m.spec.IPv6 {
-			family = 6
-		}
-		return true, fmt.Sprintf("no IPv%d address for interface", family)
+		return true, m.noSource()
 	}
 	for i := range m.trackers {
 		if m.trackerFaults(i) {
@@ -30,7 +26,7 @@ func (m *instance) faulty() (bool, string) {
 }
 
 // held tells whether a script of weight 0 has still to report for the first
-// time: the instance stays in Init until it has.
+// time: an instance that does not run yet waits for it.
 func (m *instance) held() bool {
 	for i, t := range m.trackers {
 		s := &m.spec.Trackers[i]
@@ -41,50 +37,78 @@ func (m *instance) held() bool {
 	return false
 }
 
-// sayFault logs, at the start, why an instance begins in FAULT. Scrapers know
-// these lines with a colon.
-func (m *instance) sayFault(why string) {
-	switch {
-	case m.linkDown && !m.spec.DontTrackPrimary:
-		m.emit(Log{Text: fmt.Sprintf("(%s): entering FAULT state (%s)", m.spec.Name, why)})
-	default:
-		m.logf(false, "entering FAULT state (%s)", why)
+// blocked tells whether something keeps the instance from Backup and Master.
+// A script that is new to a running instance does not.
+func (m *instance) blocked() bool {
+	bad, _ := m.faulty()
+	return bad || (m.state == Init || m.state == Fault) && m.held()
+}
+
+// sayFaults logs, at a start or reload, every reason to be in FAULT. The colon
+// after the name comes and goes as in keepalived's lines: scrapers know them.
+func (m *instance) sayFaults() {
+	say := func(colon, format string, args ...any) {
+		m.emit(Log{Text: "(" + m.spec.Name + ")" + colon + " entering FAULT state " + fmt.Sprintf(format, args...)})
 	}
+	if m.spec.ConfigFault != "" {
+		say("", "(%s)", m.spec.ConfigFault)
+	}
+	if m.linkDown && !m.spec.DontTrackPrimary {
+		say(":", "(interface %s down)", m.link)
+	}
+	if !m.source.IsValid() {
+		say("", "(%s)", m.noSource())
+	}
+	for i := range m.trackers {
+		if !m.trackerFaults(i) {
+			continue
+		}
+		switch s := &m.spec.Trackers[i]; s.Kind {
+		case TrackInterface:
+			state := "down"
+			if s.Reverse {
+				state = "up"
+			}
+			say(":", "(interface %s %s)", s.Name, state)
+		case TrackScript:
+			say(":", "due to script %s", s.Name)
+		case TrackFile:
+			say(":", "(tracked file %s has status %d)", s.Name, m.trackers[i].value)
+		case TrackProcess:
+			say("", "(tracked process %s quorum not achieved)", s.Name)
+		default:
+			say("", "(%s)", m.trackerWords(i))
+		}
+	}
+}
+
+func (m *instance) noSource() string {
+	family := 4
+	if m.spec.IPv6 {
+		family = 6
+	}
+	return fmt.Sprintf("no IPv%d address for interface", family)
 }
 
 // judge compares the state with the facts after one of them has changed.
 func (m *instance) judge(now time.Time, cause string) {
-	if !m.started {
+	if !m.started || !m.g.started {
 		return
 	}
 	bad, why := m.faulty()
-	if cause == "" {
-		cause = why
-	}
 	switch {
 	case bad && m.state != Fault:
-		m.fail(now, cause)
-		if m.g.name != "" {
-			m.g.follow(now, m, Fault, cause)
+		if m.g.arranging {
+			m.sayFaults()
 		}
-	case !bad && m.state == Fault:
-		m.revive(now, cause)
-	case !bad && m.state == Init && !m.held():
-		m.begin(now, "", cause)
+		m.fail(now, why)
+		m.g.follow(now, m, Fault, why)
+	case !bad && (m.state == Fault || m.state == Init) && m.g.ready():
+		if cause == "" {
+			cause = "all causes of FAULT have gone"
+		}
+		m.g.rise(now, m, cause)
 	}
-}
-
-// revive leaves FAULT when nothing keeps the instance there; members of a sync
-// group leave together.
-func (m *instance) revive(now time.Time, cause string) {
-	if m.g.name != "" && !m.g.clear() {
-		return
-	}
-	if cause == "" {
-		cause = "all causes of FAULT have gone"
-	}
-	m.recover(now, cause)
-	m.g.follow(now, m, Backup, cause)
 }
 
 // fail enters FAULT. A Master says twice that it goes: what follows is not sure
@@ -93,18 +117,21 @@ func (m *instance) fail(now time.Time, cause string) {
 	if m.state == Fault {
 		return
 	}
-	m.logf(false, "Entering FAULT STATE")
+	if m.g.arranging {
+		m.logf(false, "entering FAULT state")
+	} else {
+		m.logf(false, "Entering FAULT STATE")
+	}
 	if m.state == Master {
 		times := 2
 		if m.g.state == Fault && m.g.name != "" {
 			times = 1 // follows another member of its group
 		}
 		m.sendZero(times)
-		m.zeroed = false
 		m.emit(RemoveAddresses{})
 		m.stats.ReleasedMaster++
-		m.restorePriority()
 	}
+	m.rivalForgotten()
 	m.deadline = time.Time{}
 	m.peer, m.peerPrio = netip.Addr{}, 0
 	m.become(now, Fault, cause)
@@ -112,13 +139,10 @@ func (m *instance) fail(now time.Time, cause string) {
 
 // recover goes from FAULT to Backup with a full wait, owners too.
 func (m *instance) recover(now time.Time, cause string) {
-	if m.state != Fault {
-		return
-	}
 	m.interval = m.spec.AdvertInterval
 	m.logf(false, "Entering BACKUP STATE")
 	m.become(now, Backup, cause)
-	m.deadline = now.Add(m.masterDown())
+	m.deadline = m.countdown(now)
 	if m.spec.Unicast && m.source.IsValid() {
 		m.emit(AnnounceSource{Addr: m.source})
 	}
@@ -140,18 +164,33 @@ func (m *instance) addressLost(now time.Time, ev AddressLost) {
 		return
 	}
 	cause := fmt.Sprintf("address %s on %s %s", ev.Addr, ev.Link, ev.Why)
-	m.logf(!m.spec.StrictCompat, "%s", cause)
-	if !m.spec.StrictCompat {
-		m.restoreSoon(now)
+	if m.spec.StrictCompat {
+		m.logf(true, "%s", cause)
+		m.g.handOver(now, m, cause)
 		return
 	}
-	// keepalived's way: a hand-over to itself, or to somebody better.
-	m.sendZero(1)
-	m.zeroed = false
-	m.yield(now, cause)
-	for _, o := range m.g.instances {
-		if o.state == Backup {
-			o.deadline = now.Add(skew(o.spec.Version, o.downPriority(), o.interval))
+	m.logf(!m.restore.worthSaying(now), "%s", cause)
+	m.restoreSoon(now)
+}
+
+// handOver is keepalived's way with a lost address: every Master of the group
+// gives up, to itself or to somebody better, after no more than Skew_Time. The
+// group itself reports only that it is Master again.
+func (g *Group) handOver(now time.Time, first *instance, cause string) {
+	first.handOver(now, cause)
+	for _, m := range g.instances {
+		if m.state == Master {
+			m.handOver(now, cause)
 		}
 	}
+	if g.name != "" {
+		g.state, g.said = Backup, Backup
+	}
+}
+
+func (m *instance) handOver(now time.Time, cause string) {
+	m.logf(false, "Entering BACKUP STATE")
+	m.sendZero(1)
+	m.stepDown(now, cause)
+	m.deadline = now.Add(m.skew())
 }

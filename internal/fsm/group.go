@@ -10,6 +10,11 @@ type Group struct {
 	name      string // "": a single instance, which has no group notifications
 	instances []*instance
 	state     State
+	said      State // what GroupChanged last reported
+	started   bool
+	// arranging is set while a start or a reload is being worked on:
+	// keepalived has other words then for going to FAULT.
+	arranging bool
 	// silentUntil ends vrrp_startup_delay.
 	silentUntil time.Time
 	// out and sends are reused from Step to Step: sending allocates nothing.
@@ -20,7 +25,7 @@ type Group struct {
 // NewGroup returns a group whose instances are in Init. The name is that of the
 // vrrp_sync_group, or empty for an instance on its own.
 func NewGroup(name string, specs ...*Spec) *Group {
-	g := &Group{name: name, state: Backup}
+	g := &Group{name: name}
 	for i, s := range specs {
 		g.instances = append(g.instances, newInstance(g, ID(i), s))
 	}
@@ -63,9 +68,10 @@ func (g *Group) Step(now time.Time, id ID, ev Event) []Out {
 	return g.out
 }
 
-// Wake returns the earliest deadline of any instance.
+// Wake returns the earliest deadline of the group. After a Tick at some time
+// it is later than that time.
 func (g *Group) Wake() (time.Time, bool) {
-	var at time.Time
+	at := g.silentUntil
 	for _, m := range g.instances {
 		at = earlier(at, m.wake())
 	}
@@ -84,67 +90,13 @@ func (g *Group) logf(detail bool, format string, args ...any) {
 	g.emit(0, Log{Detail: detail, Text: fmt.Sprintf(format, args...)})
 }
 
-// start gives every instance that is not running yet its first state. The
-// group reports before its members do.
-func (g *Group) start(now time.Time, ev Start) {
-	if ev.Delay > 0 {
-		g.silentUntil = now.Add(ev.Delay)
-	}
-	if g.name != "" {
-		g.state = g.startState()
-		if g.state == Fault {
-			for _, m := range g.instances {
-				if bad, _ := m.faulty(); bad {
-					g.logf(false, "VRRP_Group(%s): Syncing %s to FAULT state", g.name, m.spec.Name)
-				}
-			}
-		}
-		if g.state != Master {
-			g.emit(0, GroupChanged{From: Init, To: g.state})
-		}
-	}
-	for _, m := range g.instances {
-		if !m.started {
-			m.start(now)
-		}
-	}
-}
-
-// startState is FAULT when any member is, else BACKUP. Groups of owners report
-// nothing until they are MASTER.
-func (g *Group) startState() State {
-	owners, masters := true, true
-	for _, m := range g.instances {
-		if bad, _ := m.faulty(); bad {
-			return Fault
-		}
-		owners = owners && m.immediate()
-		masters = masters && m.state == Master
-	}
-	if owners || masters {
-		return Master
-	}
-	return Backup
-}
-
-func (g *Group) stop(now time.Time, id ID, ev Stop) {
-	if id != All {
-		g.instances[id].stop(now, ev)
+// report tells of the state of the group when it is not what was told last.
+func (g *Group) report() {
+	if g.name == "" || g.said == g.state {
 		return
 	}
-	// Priority 0 leaves for every instance before any address is touched.
-	for _, m := range g.instances {
-		if m.state == Master && !ev.Keep {
-			m.sendZero(1)
-		}
-	}
-	for _, m := range g.instances {
-		m.stop(now, ev)
-	}
-	if g.name != "" {
-		g.emit(0, GroupChanged{From: g.state, To: ev.As})
-		g.state = Init
-	}
+	g.emit(0, GroupChanged{From: g.said, To: g.state})
+	g.said = g.state
 }
 
 func (g *Group) tick(now time.Time) {
@@ -157,6 +109,16 @@ func (g *Group) tick(now time.Time) {
 	}
 }
 
+// owners tells whether every member becomes Master without waiting.
+func (g *Group) owners() bool {
+	for _, m := range g.instances {
+		if !m.owner() || !m.spec.StartMaster {
+			return false
+		}
+	}
+	return true
+}
+
 // mayLead tells whether the member whose timer expired may become Master: the
 // group is Master already, or every other member waits for it too.
 func (g *Group) mayLead(m *instance) bool {
@@ -164,7 +126,7 @@ func (g *Group) mayLead(m *instance) bool {
 		return true
 	}
 	for _, o := range g.instances {
-		if o != m && o.state != Master && !(o.state == Backup && o.wants) {
+		if o != m && o.started && o.state != Master && !(o.state == Backup && o.wants) {
 			return false
 		}
 	}
@@ -172,42 +134,72 @@ func (g *Group) mayLead(m *instance) bool {
 }
 
 // follow brings the other members to the state that one of them has entered.
-func (g *Group) follow(now time.Time, lead *instance, to State, cause string) {
+func (g *Group) follow(now time.Time, first *instance, to State, cause string) {
 	if g.name == "" || g.state == to {
 		return
 	}
-	from := g.state
 	g.state = to
-	if len(g.instances) > 1 {
-		g.logf(false, "VRRP_Group(%s) Syncing instances to %s state", g.name, to)
-	}
-	why := fmt.Sprintf("sync group %s follows %s: %s", g.name, lead.spec.Name, cause)
+	why := g.sync(first, to, cause)
 	for _, m := range g.instances {
-		if m == lead || m.state == to || !m.started {
+		if m == first || !m.started {
 			continue
 		}
-		switch to {
-		case Master:
+		switch {
+		case to == Master && m.state == Backup:
 			m.lead(now, why)
-		case Backup:
-			if m.state == Master {
-				m.yield(now, why)
-			} else {
-				m.recover(now, why)
-			}
-		case Fault:
+		case to == Backup && m.state == Master:
+			m.yield(now, why)
+		case to == Fault:
 			m.fail(now, why)
 		}
 	}
-	g.emit(0, GroupChanged{From: from, To: to})
+	g.report()
 }
 
-// clear tells whether no member has a reason to be in FAULT.
-func (g *Group) clear() bool {
+// sync logs that the members come together and returns the cause in words.
+func (g *Group) sync(first *instance, to State, cause string) string {
+	g.logf(false, "VRRP_Group(%s) Syncing instances to %s state", g.name, to)
+	return fmt.Sprintf("sync group %s follows %s: %s", g.name, first.spec.Name, cause)
+}
+
+// ready tells whether nothing keeps any member in FAULT or held back: members
+// of a sync group wait for each other.
+func (g *Group) ready() bool {
 	for _, m := range g.instances {
-		if bad, _ := m.faulty(); bad {
+		if m.started && m.blocked() {
 			return false
 		}
 	}
 	return true
+}
+
+// rise takes the members that are in FAULT or held back to Backup, once
+// nothing keeps any of them: first the one whose obstacle was the last.
+func (g *Group) rise(now time.Time, first *instance, cause string) {
+	first.enter(now, "", cause)
+	why := cause
+	if g.name != "" && g.state != Backup && !first.pending() {
+		g.state = Backup
+		why = g.sync(first, Backup, cause)
+	}
+	g.state = Backup
+	for _, m := range g.instances {
+		if m.started {
+			m.enter(now, "", why)
+		}
+	}
+	if !first.pending() {
+		g.report()
+	}
+	g.leadAtOnce(now)
+}
+
+// leadAtOnce makes owners Master when their time has come: at once, or at the
+// end of a start delay.
+func (g *Group) leadAtOnce(now time.Time) {
+	for _, m := range g.instances {
+		if m.pending() && due(m.deadline, now) {
+			m.timeout(now)
+		}
+	}
 }

@@ -13,6 +13,7 @@ type instance struct {
 	spec *Spec
 
 	state   State
+	said    State // what StateChanged last reported
 	started bool
 	wants   bool      // its timer expired, it waits for the rest of the group
 	since   time.Time // of the last transition
@@ -27,9 +28,10 @@ type instance struct {
 	priority uint8 // effective
 
 	interval    time.Duration // of the Master: our own, or learned (v3)
-	peer        netip.Addr    // the Master last heard
+	peer        netip.Addr    // the Master last heard while Backup
 	peerPrio    uint8
-	highestPrio uint8 // the highest priority heard of anybody
+	lastSrc     netip.Addr // of the last accepted advert
+	highestPrio uint8      // the highest priority heard of anybody
 
 	deadline time.Time // of the next advert while Master, of the takeover while Backup
 	preempt  time.Time // end of preempt_delay; zero: not armed
@@ -39,8 +41,6 @@ type instance struct {
 	rival    rival
 	refusals refusals
 
-	zeroed   bool // a stop has sent its priority 0 already
-
 	stats Stats
 }
 
@@ -48,6 +48,7 @@ type tracker struct {
 	verdict Verdict
 	value   int
 	why     string
+	adds    int // to the priority
 }
 
 func newInstance(g *Group, id ID, s *Spec) *instance {
@@ -66,12 +67,15 @@ func (m *instance) logf(detail bool, format string, args ...any) {
 
 func (m *instance) owner() bool { return m.spec.Priority == Owner }
 
-// immediate tells whether the instance becomes Master without waiting.
-func (m *instance) immediate() bool { return m.owner() && m.spec.StartMaster }
+// immediate tells whether the instance becomes Master without waiting; in a
+// sync group that takes all of them.
+func (m *instance) immediate() bool { return m.g.owners() }
 
 func (m *instance) masterDown() time.Duration {
 	return masterDown(m.spec.Version, m.downPriority(), m.interval, m.spec.DownTimerAdverts)
 }
+
+func (m *instance) skew() time.Duration { return skew(m.spec.Version, m.downPriority(), m.interval) }
 
 // downPriority is the priority that timers reckon with: an owner's never drops.
 func (m *instance) downPriority() uint8 {
@@ -115,61 +119,14 @@ func (m *instance) handle(now time.Time, ev Event) {
 	}
 }
 
-// start gives the first state: FAULT, held back by a script that has not
-// reported, Master at once for an owner, or Backup.
-func (m *instance) start(now time.Time) {
-	m.started = true
-	m.since = now
-	m.reckon(now, "start")
-	if bad, why := m.faulty(); bad || m.g.state == Fault && m.g.name != "" {
-		if !bad {
-			why = "sync group " + m.g.name + " is in FAULT"
-		}
-		m.sayFault(why)
-		m.logf(false, "entering FAULT state")
-		m.become(now, Fault, why)
-		return
-	}
-	if m.held() {
-		return
-	}
-	m.begin(now, " (init)", "start")
-}
-
-// begin is the first entry to Backup; timers run from the end of a start delay.
-func (m *instance) begin(now time.Time, suffix, cause string) {
-	from := now
-	if m.g.silentUntil.After(now) {
-		from = m.g.silentUntil
-	}
-	if m.immediate() {
-		m.state, m.deadline = Backup, from
-		return
-	}
-	m.logf(false, "Entering BACKUP STATE%s", suffix)
-	m.become(now, Backup, cause)
-	m.deadline = from.Add(m.masterDown())
-}
-
 // become records and reports a transition.
 func (m *instance) become(now time.Time, to State, cause string) {
-	from := m.state
-	m.state, m.since, m.cause = to, now, cause
+	from := m.said
+	m.state, m.said, m.since, m.cause = to, to, now, cause
 	m.wants = false
 	m.preempt = time.Time{}
 	m.refusals.reset()
 	m.emit(StateChanged{From: from, To: to, Priority: m.priority, Cause: cause})
-}
-
-func (m *instance) stop(now time.Time, ev Stop) {
-	if m.state == Master && !ev.Keep {
-		if !m.zeroed {
-			m.sendZero(1)
-		}
-		m.emit(RemoveAddresses{})
-	}
-	m.emit(StateChanged{From: m.state, To: ev.As, Priority: m.priority, Cause: "stop"})
-	m.state, m.started, m.deadline = Init, false, time.Time{}
 }
 
 func (m *instance) tick(now time.Time) {
@@ -203,7 +160,12 @@ func (m *instance) timeout(now time.Time) {
 	m.logf(true, "Receive advertisement timeout")
 	m.wants = true
 	if m.g.name != "" && !m.g.mayLead(m) {
-		m.deadline = now.Add(m.masterDown())
+		if m.pending() {
+			m.logf(false, "Entering BACKUP STATE")
+			m.become(now, Backup, "address owner, but its sync group is not ready")
+			m.wants = true
+		}
+		m.deadline = m.countdown(now)
 		return
 	}
 	m.lead(now, m.silence())
@@ -212,7 +174,7 @@ func (m *instance) timeout(now time.Time) {
 // silence says in words why nobody else is Master.
 func (m *instance) silence() string {
 	switch {
-	case m.immediate() && m.stats.BecameMaster == 0:
+	case m.pending():
 		return "address owner"
 	case !m.peer.IsValid():
 		return fmt.Sprintf("no advert heard for %v", m.masterDown())
@@ -232,13 +194,13 @@ func (m *instance) lead(now time.Time, cause string) {
 			m.interval.Milliseconds(), m.spec.AdvertInterval.Milliseconds())
 		m.interval = m.spec.AdvertInterval
 	}
+	m.rivalGone()
 	m.advertise()
 	m.logf(false, "Entering MASTER STATE")
 	m.emit(AddAddresses{})
 	m.stats.BecameMaster++
 	m.deadline = now.Add(m.spec.AdvertInterval)
 	m.peer, m.peerPrio = netip.Addr{}, 0
-	m.rival = rival{}
 	m.restore = restoreTimer{}
 	m.announceBlock(now)
 	m.become(now, Master, cause)
@@ -248,12 +210,16 @@ func (m *instance) lead(now time.Time, cause string) {
 // yield makes a Master a Backup.
 func (m *instance) yield(now time.Time, cause string) {
 	m.logf(false, "Entering BACKUP STATE")
+	m.stepDown(now, cause)
+	m.g.follow(now, m, Backup, cause)
+}
+
+// stepDown is what every way from Master to Backup has in common.
+func (m *instance) stepDown(now time.Time, cause string) {
 	m.emit(RemoveAddresses{})
 	m.stats.ReleasedMaster++
-	m.restorePriority()
 	m.become(now, Backup, cause)
-	m.deadline = now.Add(m.masterDown())
-	m.g.follow(now, m, Backup, cause)
+	m.deadline = m.countdown(now)
 }
 
 func (m *instance) advertise() {
@@ -274,7 +240,6 @@ func (m *instance) sendZero(times int) {
 		m.stats.AdvertsSent++
 		m.g.send(m.id, SendAdvert{Priority: 0, Source: src})
 	}
-	m.zeroed = true
 	m.stats.ZeroSent++
 	m.logf(true, "sent 0 priority")
 }

@@ -2,7 +2,6 @@ package fsm
 
 import (
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/advert"
@@ -10,50 +9,52 @@ import (
 
 // received takes an advert that passed the checks of package advert.
 func (m *instance) received(now time.Time, ev *AdvertReceived) {
-	if !m.hears(now) {
+	if !m.hears() {
 		return
 	}
-	a := &ev.Advert
+	a := ev.Advert
+	a.Src = a.Src.WithZone("")
 	m.stats.AdvertsReceived++
-	m.remark(ev)
+	if a.Src != m.lastSrc {
+		m.lastSrc = a.Src
+		m.refusals.reset() // somebody new: complaints start afresh
+	}
+	m.remark(&a, ev)
 	if a.Priority == 0 {
 		m.stats.ZeroReceived++
 	}
-	if m.state == Backup && a.Src != m.peer {
-		m.refusals.reset() // somebody new: complaints start afresh
-	}
 	m.highestPrio = max(m.highestPrio, a.Priority)
 	if m.state == Master {
-		m.receivedMaster(now, a)
+		m.receivedMaster(now, &a)
 	} else {
-		m.receivedBackup(now, a)
+		m.receivedBackup(now, &a)
 	}
 }
 
 // hears tells whether packets concern the instance at all: not before it has
 // started, not in FAULT, not while the start is delayed.
-func (m *instance) hears(now time.Time) bool {
-	return m.started && (m.state == Backup || m.state == Master) && !m.g.silentUntil.After(now)
+func (m *instance) hears() bool {
+	return m.state == Master || m.state == Backup && m.g.silentUntil.IsZero()
 }
 
 // rejected counts and complains; nothing else may depend on such a packet.
 func (m *instance) rejected(now time.Time, ev AdvertRejected) {
-	if !m.hears(now) {
+	if !m.hears() {
 		return
 	}
-	m.stats.count(ev.Reject.Reason)
+	m.stats.count(ev.Reject)
 	if text, ok := m.refusals.note(now, ev.From, ev.Reject); ok {
 		m.logf(false, "%s", text)
 	}
 }
 
 // remark counts and logs the oddities of an accepted advert.
-func (m *instance) remark(ev *AdvertReceived) {
-	notes := ev.Advert.Notes
+func (m *instance) remark(a *advert.Advert, ev *AdvertReceived) {
+	notes := a.Notes
 	if notes == 0 {
 		return
 	}
-	if m.spec.SkipAddressCheck && m.state == Backup && ev.Advert.Src == m.peer {
+	if m.spec.SkipAddressCheck && m.state == Backup && a.Src == m.peer {
 		notes &^= advert.NoteAddresses
 	}
 	if notes&(advert.NoteCount|advert.NoteAddresses) != 0 {
@@ -62,14 +63,14 @@ func (m *instance) remark(ev *AdvertReceived) {
 	fresh := m.refusals.remark(notes)
 	if fresh&advert.NoteInterval != 0 {
 		m.logf(false, "advertisement interval mismatch ours = %d centi-sec rcv'd=%d centi-sec",
-			m.spec.AdvertInterval/(10*time.Millisecond), ev.Advert.Interval/(10*time.Millisecond))
+			m.spec.AdvertInterval/(10*time.Millisecond), a.Interval/(10*time.Millisecond))
 	}
 	if fresh&advert.NoteCount != 0 {
-		m.logf(false, "the number of addresses in the advert from %s (%d) is not ours", ev.Advert.Src, ev.Count)
+		m.logf(false, "expected %d VIPs but received %d", m.spec.Addresses, ev.Count)
 	}
 	if fresh&advert.NoteAddresses != 0 {
 		m.logf(false, "ip address associated with VRID %d not present in advert from %s: %s",
-			m.spec.VRID, ev.Advert.Src, ev.Missing)
+			m.spec.VRID, a.Src, ev.Missing)
 	}
 	if fresh&advert.NoteOldChecksum != 0 {
 		m.logf(false, "Setting unicast VRRPv3 checksum to old version")
@@ -79,11 +80,11 @@ func (m *instance) remark(ev *AdvertReceived) {
 // receivedBackup is RFC 9568 section 6.4.2, (420) to (475).
 func (m *instance) receivedBackup(now time.Time, a *advert.Advert) {
 	if a.Priority == 0 {
-		// The Master stops: take over after Skew_Time, (430). Only the one we
-		// follow counts, or an anonymous one when we follow nobody.
+		// The Master stops: take over after Skew_Time, (430), whoever says so
+		// and whether or not we preempt.
 		m.logf(true, "Backup received priority 0 advertisement")
 		m.hear(a)
-		m.deadline = now.Add(skew(m.spec.Version, m.downPriority(), m.interval))
+		m.deadline = now.Add(m.skew())
 		return
 	}
 	if m.accepts(now, a.Priority) {
@@ -147,13 +148,13 @@ func (m *instance) hear(a *advert.Advert) {
 
 // receivedMaster is RFC 9568 section 6.4.3, (700) to (760).
 func (m *instance) receivedMaster(now time.Time, a *advert.Advert) {
-	order := a.Src.Compare(m.source)
+	order := a.Src.Compare(m.source.WithZone(""))
 	switch {
 	case a.Priority == 0:
 		// (705): somebody gave up; tell the segment at once who is here.
 		m.logf(true, "Master received priority 0 message")
 		m.readvertise(now)
-	case a.Priority == Owner && m.owner() && order != 0:
+	case a.Priority == Owner && m.priority == Owner && order != 0:
 		m.rivalHeard(now, a, order)
 	case a.Priority > m.priority:
 		if m.spec.HigherPrioSendAdvert {
@@ -189,8 +190,9 @@ func (m *instance) lowerHeard(now time.Time, a *advert.Advert) {
 	if !m.spec.LowerPrioNoAdvert {
 		m.readvertise(now)
 	}
+	m.announceLower(now)
 	for _, o := range m.g.instances {
-		if o.state == Master {
+		if o != m && o.state == Master {
 			o.announceLower(now)
 		}
 	}
@@ -201,58 +203,4 @@ func (m *instance) lowerHeard(now time.Time, a *advert.Advert) {
 func (m *instance) readvertise(now time.Time) {
 	m.advertise()
 	m.deadline = now.Add(m.spec.AdvertInterval)
-}
-
-// rival is another router that says it owns the addresses as well.
-type rival struct {
-	addr    netip.Addr
-	since   time.Time // both have been heard since
-	sent    int       // adverts of ours since then
-	last    time.Time // when it was last heard
-	every   time.Duration
-	reduced bool // we advertise 254 because of it
-}
-
-// rivalHeard settles between two address owners: that is a configuration
-// error, and the lower address gives way.
-func (m *instance) rivalHeard(now time.Time, a *advert.Advert, order int) {
-	r := &m.rival
-	if r.addr != a.Src {
-		m.logf(false, "CONFIGURATION ERROR: local instance and %s are both configured as address owner, please resolve", a.Src)
-		*r = rival{addr: a.Src, since: now}
-	}
-	r.last, r.every = now, max(a.Interval, m.spec.AdvertInterval)
-	if order > 0 {
-		m.giveWay(now, a, fmt.Sprintf("%s owns the addresses too and has the higher address", a.Src))
-		return
-	}
-	if !r.reduced && r.sent >= 2 && now.Sub(r.since) > r.every*6/5 {
-		m.logf(false, "%s is still advertising as address owner, please resolve - reducing our priority", a.Src)
-		r.reduced = true
-		m.setPriority(now, Owner-1, "another address owner is advertising")
-	}
-}
-
-// rivalTick counts own adverts and notices that the rival has gone.
-func (m *instance) rivalTick(now time.Time) {
-	r := &m.rival
-	if !r.addr.IsValid() {
-		return
-	}
-	r.sent++
-	if now.Sub(r.last) > 3*r.every {
-		if r.reduced {
-			m.logf(false, "Restoring our priority to 255 since %s appears to have stopped advertising", r.addr)
-		}
-		m.restorePriority()
-		m.rival = rival{}
-	}
-}
-
-// restorePriority undoes what a rival owner made of it.
-func (m *instance) restorePriority() {
-	if m.rival.reduced {
-		m.rival.reduced = false
-		m.priority = Owner
-	}
 }

@@ -33,6 +33,8 @@ type Spec struct {
 	IPv6    bool
 	Unicast bool
 
+	Addresses int // how many addresses are advertised
+
 	Priority    uint8 // 1 to 255
 	StartMaster bool  // state MASTER: with priority 255, Master at once
 

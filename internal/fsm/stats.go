@@ -19,7 +19,16 @@ type Stats struct {
 	Rejected                     [advert.Reasons]uint64
 }
 
-func (s *Stats) count(r advert.Reason) { s.Rejected[r]++ }
+// count counts a rejected packet. One of which only the sender is wrong counts
+// as received too.
+func (s *Stats) count(r advert.Reject) {
+	if int(r.Reason) < len(s.Rejected) {
+		s.Rejected[r.Reason]++
+	}
+	if r.Received() {
+		s.AdvertsReceived++
+	}
+}
 
 // View is a copy of everything that is known of an instance.
 type View struct {
@@ -79,12 +88,17 @@ func (g *Group) Carry() []Carry {
 
 // Adopt gives the place of an instance that has not started to one that has
 // lived in another group. It goes on under its old specification until an
-// event Reconfigured brings the new one.
+// event Reconfigured brings the new one. The group needs an event Start like
+// any other: it fits the instance into the group without taking it from its
+// state, unless a fault of another member forces that.
 func (g *Group) Adopt(id ID, c Carry) {
-	m := c.m
+	m, old := c.m, c.m.g
+	if old.name == g.name {
+		g.said = old.said // a group that is what it was reports nothing
+	}
+	g.silentUntil = later(g.silentUntil, old.silentUntil)
 	m.g, m.id = g, id
 	g.instances[id] = m
-	g.state = g.startState()
 }
 
 // refusals remembers which complaints were made, so that each kind and sender
@@ -93,7 +107,6 @@ type refusals struct {
 	notes   advert.Note
 	entries [8]refusal
 	used    int
-	others  uint64 // of senders for which there was no entry
 }
 
 type refusal struct {
@@ -117,24 +130,41 @@ func (r *refusals) remark(n advert.Note) advert.Note {
 
 // note counts a rejected advert and returns the line to be logged, if any.
 func (r *refusals) note(now time.Time, from netip.Addr, j advert.Reject) (string, bool) {
-	for i := range r.entries[:r.used] {
-		e := &r.entries[i]
-		if e.reason != j.Reason || e.from != from {
-			continue
-		}
-		e.since++
-		if now.Sub(e.logged) < refusalPause {
-			return "", false
-		}
-		n := e.since
-		e.since, e.logged = 0, now
-		return fmt.Sprintf("%s (%d more of them)", j.Text(from), n), true
-	}
-	if r.used == len(r.entries) {
-		r.others++
+	e := r.entry(now, from, j.Reason)
+	if e == nil {
 		return "", false
 	}
-	r.entries[r.used] = refusal{reason: j.Reason, from: from, logged: now}
-	r.used++
-	return j.Text(from), true
+	if e.since++; now.Sub(e.logged) < refusalPause {
+		return "", false
+	}
+	text := j.Text(from)
+	if e.since > 1 {
+		text = fmt.Sprintf("%s (%d more of them)", text, e.since-1)
+	}
+	e.since, e.logged = 0, now
+	return text, true
+}
+
+// entry finds the place for a kind and sender. When all are taken by others, a
+// place is free again a minute after its last line; until then the rest is
+// counted and not logged, so that invented senders cannot fill the log.
+func (r *refusals) entry(now time.Time, from netip.Addr, reason advert.Reason) *refusal {
+	var free *refusal
+	for i := range r.entries[:r.used] {
+		e := &r.entries[i]
+		if e.reason == reason && e.from == from {
+			return e
+		}
+		if free == nil && now.Sub(e.logged) >= refusalPause {
+			free = e
+		}
+	}
+	if r.used < len(r.entries) {
+		free = &r.entries[r.used]
+		r.used++
+	}
+	if free != nil {
+		*free = refusal{reason: reason, from: from}
+	}
+	return free
 }

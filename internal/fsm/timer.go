@@ -30,6 +30,14 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// later returns the later of two times.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 // due tells whether a deadline is set and has been reached.
 func due(deadline, now time.Time) bool {
 	return !deadline.IsZero() && !deadline.After(now)

@@ -10,9 +10,23 @@ import (
 const fileFault = -254
 
 func (m *instance) trackChanged(now time.Time, ev TrackChanged) {
+	if ev.Index < 0 || ev.Index >= len(m.trackers) {
+		return // on its way when a reload took the tracker away
+	}
 	t := &m.trackers[ev.Index]
+	bad := m.trackerFaults(ev.Index)
 	t.verdict, t.value, t.why = ev.Verdict, ev.Value, ev.Why
-	m.reckon(now, ev.Why)
+	if !m.started {
+		return
+	}
+	if s := &m.spec.Trackers[ev.Index]; s.Kind == TrackFile && bad != m.trackerFaults(ev.Index) {
+		word := "now"
+		if bad {
+			word = "leaving"
+		}
+		m.emit(Log{Detail: true, Text: fmt.Sprintf("(%s): tracked file %s %s FAULT state", m.spec.Name, s.Name, word)})
+	}
+	m.reckon(ev.Why)
 	m.judge(now, ev.Why)
 }
 
@@ -50,7 +64,9 @@ func (m *instance) contribution(i int) int {
 		if s.Reverse {
 			w = -w
 		}
-		return min(t.value*w, 253)
+		// In 64 bits: a value of 32 bits may be anything. Below FAULT it does
+		// not matter how far.
+		return int(max(min(int64(t.value)*int64(w), 253), 2*fileFault))
 	}
 	sign := 1
 	if s.Reverse {
@@ -66,30 +82,38 @@ func (m *instance) contribution(i int) int {
 }
 
 // reckon works out the effective priority: the base and every contribution,
-// kept within 1 to 254; an owner's never changes.
-func (m *instance) reckon(now time.Time, cause string) {
+// kept within 1 to 254; an owner's never changes. A file that means FAULT adds
+// what it added before.
+func (m *instance) reckon(cause string) {
 	m.total = int(m.spec.Priority)
 	if m.owner() {
 		if !m.rival.reduced {
-			m.priority = Owner
+			m.setPriority(Owner, cause)
 		}
 		return
 	}
 	for i := range m.trackers {
-		m.total += m.contribution(i)
+		if t := &m.trackers[i]; m.spec.Trackers[i].Kind != TrackFile || !m.trackerFaults(i) {
+			t.adds = m.contribution(i)
+		}
+		m.total += m.trackers[i].adds
 	}
-	m.setPriority(now, uint8(min(max(m.total, 1), Owner-1)), cause)
+	m.setPriority(uint8(min(max(m.total, 1), Owner-1)), cause)
 }
 
-func (m *instance) setPriority(now time.Time, p uint8, cause string) {
+func (m *instance) setPriority(p uint8, cause string) {
 	if p == m.priority {
 		return
 	}
+	m.logf(false, "Changing effective priority from %d to %d", m.priority, p)
+	m.changePriority(p, cause)
+}
+
+func (m *instance) changePriority(p uint8, cause string) {
 	before, from := m.masterDown(), m.priority
 	m.priority = p
-	m.logf(false, "Changing effective priority from %d to %d", from, p)
 	m.emit(PriorityChanged{From: from, To: p, Cause: cause})
-	if m.started && m.state == Backup && !m.deadline.IsZero() {
+	if m.state == Backup && !m.deadline.IsZero() {
 		// The skew is part of the deadline; the silence heard so far counts.
 		m.deadline = m.deadline.Add(m.masterDown() - before)
 	}
@@ -108,23 +132,36 @@ func (m *instance) reconfigure(now time.Time, ev Reconfigured) {
 			}
 		}
 	}
+	if !m.started {
+		m.interval, m.priority, m.total = m.spec.AdvertInterval, m.spec.Priority, int(m.spec.Priority)
+		return
+	}
 	if m.spec.Version == 2 || m.state != Backup || old.AdvertInterval != m.spec.AdvertInterval {
 		m.interval = m.spec.AdvertInterval
 	}
-	if old.Priority == Owner || m.owner() {
+	if !m.owner() {
 		m.rival = rival{}
-		m.priority = m.spec.Priority
 	}
-	m.reckon(now, "configuration changed")
+	if old.PreemptDelay != m.spec.PreemptDelay {
+		m.preempt = time.Time{}
+	}
+	m.reckon("configuration changed")
+	was := m.state
+	m.g.arranging = true
 	m.judge(now, "")
-	switch m.state {
-	case Master:
+	m.g.arranging = false
+	if m.state != was {
+		return
+	}
+	switch {
+	case m.pending(): // still, or no longer, to become Master at once
+		m.begin(now, "", "configuration changed")
+	case m.state == Backup:
+		m.wants = false
+		m.deadline = m.countdown(now)
+	case m.state == Master:
 		m.readvertise(now)
 		m.emit(AddAddresses{})
-		if ev.AddressesAdded {
-			m.announceBlock(now)
-		}
-	case Backup:
-		m.deadline = now.Add(m.masterDown())
+		m.replanAnnouncements(now, ev.AddressesAdded)
 	}
 }

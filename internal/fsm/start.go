@@ -1,0 +1,177 @@
+package fsm
+
+import "time"
+
+// start gives every instance that is not running its first state and judges
+// the others anew. The group reports Backup before its members and FAULT after
+// them, as keepalived does.
+func (g *Group) start(now time.Time, ev Start) {
+	if ev.Delay > 0 {
+		g.silentUntil = now.Add(ev.Delay)
+	}
+	if !g.started && (g.said == Stopped || g.said == Deleted) {
+		g.said = Init
+	}
+	g.started, g.arranging = true, true
+	for _, m := range g.instances {
+		if !m.started {
+			m.prepare(now)
+		}
+		if m.state != Fault {
+			m.sayFaults()
+		}
+	}
+	to := g.firstState()
+	g.state = to
+	if to == Fault && g.name != "" {
+		for _, m := range g.instances {
+			if bad, _ := m.faulty(); bad {
+				g.logf(false, "VRRP_Group(%s): Syncing %s to FAULT state", g.name, m.spec.Name)
+			}
+		}
+	}
+	switch {
+	case to == Backup && !g.owners():
+		g.report()
+	case to == Master: // all were it before they were a group
+		g.said = Master
+	}
+	for _, m := range g.instances {
+		m.settle(now, to)
+	}
+	if to == Fault {
+		g.report()
+	}
+	g.arranging = false
+	g.leadAtOnce(now)
+}
+
+// firstState is FAULT when any member has a reason to be there, MASTER when all
+// are that already, and INIT while all wait for a script that has to report.
+func (g *Group) firstState() State {
+	masters, running := true, false
+	for _, m := range g.instances {
+		if bad, _ := m.faulty(); bad {
+			return Fault
+		}
+		masters = masters && m.state == Master
+		running = running || m.state == Master || m.state == Backup
+	}
+	switch {
+	case masters:
+		return Master
+	case !running && !g.ready():
+		return Init
+	}
+	return Backup
+}
+
+func (g *Group) stop(now time.Time, id ID, ev Stop) {
+	if id != All {
+		m := g.instances[id]
+		if m.state == Master && !ev.Keep {
+			m.sendZero(1)
+			m.emit(RemoveAddresses{})
+		}
+		m.leave(now, ev)
+		return
+	}
+	// Priority 0 leaves for every instance before any address is touched, and
+	// all addresses are gone before anybody is told.
+	live := false
+	for _, m := range g.instances {
+		live = live || m.started
+		if m.state == Master && !ev.Keep {
+			m.sendZero(1)
+		}
+	}
+	for _, m := range g.instances {
+		if m.state == Master && !ev.Keep {
+			m.emit(RemoveAddresses{})
+		}
+	}
+	for _, m := range g.instances {
+		m.leave(now, ev)
+	}
+	g.started, g.silentUntil = false, time.Time{}
+	if live {
+		g.state = ev.As
+		g.report()
+	}
+	g.state = Init
+}
+
+// prepare brings an instance that does not run to the beginning of its life.
+func (m *instance) prepare(now time.Time) {
+	facts := instance{
+		g: m.g, id: m.id, spec: m.spec, stats: m.stats,
+		linkDown: m.linkDown, link: m.link, source: m.source, oldSrc: m.oldSrc, trackers: m.trackers,
+	}
+	*m = facts
+	m.started, m.since = true, now
+	m.interval = m.spec.AdvertInterval
+	m.priority = m.spec.Priority
+	m.reckon("start")
+}
+
+// settle is the part of a member in the start of its group, which goes to the
+// state to.
+func (m *instance) settle(now time.Time, to State) {
+	switch {
+	case to == Fault && m.state != Fault:
+		bad, why := m.faulty()
+		if !bad {
+			why = "sync group " + m.g.name + " is in FAULT"
+		}
+		m.fail(now, why)
+	case m.state == Backup && !m.g.silentUntil.IsZero():
+		// Carried over into a start delay: what it cannot hear it must not
+		// take for silence.
+		m.deadline = later(m.deadline, m.countdown(now))
+	case to != Fault && m.g.ready():
+		m.enter(now, " (init)", "start")
+	}
+}
+
+// enter leaves FAULT, or Init where a script held the instance back.
+func (m *instance) enter(now time.Time, suffix, cause string) {
+	switch m.state {
+	case Init:
+		m.begin(now, suffix, cause)
+	case Fault:
+		m.recover(now, cause)
+	}
+}
+
+// begin is the first entry to Backup, or for an owner to Master, which the
+// caller completes with leadAtOnce.
+func (m *instance) begin(now time.Time, suffix, cause string) {
+	if m.immediate() {
+		m.state, m.wants, m.deadline = Backup, true, m.from(now)
+		return
+	}
+	m.logf(false, "Entering BACKUP STATE%s", suffix)
+	m.become(now, Backup, cause)
+	m.deadline = m.countdown(now)
+}
+
+// pending tells whether the instance is an owner that has yet to become Master
+// for the first time. That it is Backup until then is not reported.
+func (m *instance) pending() bool { return m.state == Backup && m.said == Init }
+
+// leave is the end of an instance; its addresses have been seen to.
+func (m *instance) leave(now time.Time, ev Stop) {
+	if !m.started {
+		return
+	}
+	if ev.As != Fault || m.state != Fault {
+		m.become(now, ev.As, "stop")
+	}
+	m.state, m.started, m.wants, m.deadline = Init, false, false, time.Time{}
+}
+
+// from is when timers begin to run: now, or at the end of a start delay.
+func (m *instance) from(now time.Time) time.Time { return later(now, m.g.silentUntil) }
+
+// countdown is when a Backup that hears nothing from now on takes over.
+func (m *instance) countdown(now time.Time) time.Time { return m.from(now).Add(m.masterDown()) }
