@@ -3,6 +3,8 @@ package config
 import (
 	"net/netip"
 	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/syntax"
 )
 
 // Config is a whole configuration with every default filled in and every
@@ -14,6 +16,14 @@ type Config struct {
 	Scripts   []*Script
 	Processes []*Process
 	Static    []Address // static_ipaddress, in file order
+
+	StaticRoutes []Route
+	StaticRules  []Rule
+	TrackFiles   []*TrackFile
+	BFDs         []*BFD
+	TrackGroups  []*TrackGroup
+	GARPGroups   []*GARPGroup
+
 	// Files are the configuration files read, in the order of reading.
 	Files []string
 }
@@ -39,6 +49,8 @@ type Global struct {
 	UsePidDir     bool
 	InstanceName  string
 	Umask         *int // nil: unset
+
+	More GlobalMore
 }
 
 // GARP says how gratuitous ARP and unsolicited neighbour advertisements are sent.
@@ -105,6 +117,8 @@ type Instance struct {
 	Debug     int
 	SMTPAlert bool
 	Faults    []string // reasons for which the instance may never run; empty: none
+
+	More InstanceMore
 }
 
 // AuthType is auth_type.
@@ -162,8 +176,11 @@ type SyncGroup struct {
 	TrackInterfaces []Track
 	TrackScripts    []Track
 	TrackProcesses  []Track
+	TrackFiles      []Track
+	TrackBFD        []Track
 	Notify          Notify
 	SMTPAlert       bool
+	PriorityChanges bool // notify_priority_changes
 }
 
 // Notify holds the notify scripts of an instance or a group; nil: none.
@@ -180,6 +197,7 @@ type Command struct {
 	Shell    bool     // the words hold an unquoted |, &&, || or ;: /bin/sh -c Raw
 	FileTest bool     // the "<FILE" form: success when FILE can be opened
 	User     User
+	UserSet  bool // the line names the user
 	Pos      Pos
 }
 
@@ -212,12 +230,22 @@ type Process struct {
 	Reverse           bool
 	Quorum, QuorumMax int
 	FullCommand       bool
+	ParamMatch        ParamMatch
+	TerminateDelay    time.Duration // before a quorum that is lost counts
+	ForkDelay         time.Duration // before a quorum that is gained counts
 	Pos               Pos
 }
 
+// ParamMatch is param_match: how the parameters of a process are compared.
+type ParamMatch uint8
+
+// Values of param_match.
+const (
+	ParamsIgnored ParamMatch = iota // none were given
+	ParamsExact
+	ParamsInitial // the process starts with them
+	ParamsPartial // the last one may be longer in the process
+)
+
 // Pos is a place in a configuration file.
-type Pos struct {
-	File string
-	Line int // from 1; 0: unknown
-	Col  int // from 1; 0: unknown
-}
+type Pos = syntax.Pos

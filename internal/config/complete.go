@@ -1,0 +1,490 @@
+package config
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/syntax"
+)
+
+// complete runs the checks that need the whole configuration, in
+// keepalived's order. The first that makes the configuration impossible to
+// run ends them.
+func (l *loader) complete() {
+	if l.draft.missingLink {
+		l.late(syntax.BadInterface, syntax.Refuse, Pos{}, "Non-existent interface specified in configuration")
+		return
+	}
+	l.checkScripts()
+	for _, d := range l.draft.instances {
+		if !l.checkMinimum(d) {
+			return
+		}
+	}
+	l.joinGroups()
+	for _, d := range l.draft.instances {
+		if !l.completeInstance(d) {
+			return
+		}
+	}
+	if !l.checkVRIDs() {
+		return
+	}
+	l.checkVMACs()
+	for _, d := range l.draft.instances {
+		if d.TrackSrcIP && !d.SourceIP.IsValid() {
+			d.TrackSrcIP = false
+		}
+	}
+	l.checkTrackGroups()
+	l.checkGroupTracking()
+	l.finish()
+}
+
+// checkMinimum refuses an instance without VRID or interface.
+func (l *loader) checkMinimum(d *instanceDraft) bool {
+	switch {
+	case d.VRID == 0:
+		l.refuse(d.Pos, "(%s) the virtual router id must be set", d.Name)
+	case d.Interface == "" && !d.unicastKeyword:
+		l.refuse(d.Pos, "(%s) Unknown interface!", d.Name)
+	case d.Interface == "" && (d.UseVMAC || d.More.IPVLAN):
+		l.refuse(d.Pos, "(%s) Unknown interface!", d.Name)
+	default:
+		return true
+	}
+	return false
+}
+
+// completeInstance settles everything an instance left open; false when it
+// cannot be run.
+func (l *loader) completeInstance(d *instanceDraft) bool {
+	d.Strict = l.cfg.Global.Strict
+	if d.strict != nil {
+		d.Strict = *d.strict
+	}
+	l.settleVersion(d)
+	l.settleState(d)
+	l.settleAuth(d)
+	if !l.settleUnicast(d) || !l.settleInterface(d) || !l.settleAddresses(d) {
+		return false
+	}
+	l.settlePreemption(d)
+	l.settleStrict(d)
+	l.settleVirtualInterface(d)
+	l.settleAdvertInt(d)
+	l.settleTracking(d)
+	return true
+}
+
+func (l *loader) settleVersion(d *instanceDraft) {
+	d.IPv6 = d.family == family6
+	switch {
+	case d.IPv6 && d.Version == 2 && d.Strict:
+		l.general(d.Pos, "(%s) IPv6 requires version 3 in strict mode - setting it", d.Name)
+		d.Version = 3
+	case d.Version != 0:
+	case d.IPv6:
+		d.Version = 3
+	default:
+		d.Version = l.cfg.Global.Version
+	}
+}
+
+func (l *loader) settleState(d *instanceDraft) {
+	if !d.prioritySet {
+		d.Priority = 100
+		if d.StateMaster {
+			d.Priority = 255
+		}
+	}
+	d.More.Owner = d.Priority == 255
+	if !d.stateSet {
+		d.StateMaster = d.More.Owner
+	}
+	if d.Strict && d.StateMaster != d.More.Owner {
+		l.general(d.Pos, "(%s) State MASTER must match being address owner", d.Name)
+		d.StateMaster = d.More.Owner
+	}
+}
+
+func (l *loader) settleAuth(d *instanceDraft) {
+	off := func(format string, args ...any) {
+		l.general(d.Pos, "(%s) "+format, append([]any{d.Name}, args...)...)
+		d.Auth = AuthNone
+	}
+	switch {
+	case d.Auth == AuthNone:
+	case d.Strict:
+		off("Strict mode does not support authentication. Ignoring.")
+	case d.Version == 3:
+		off("VRRP version 3 does not support authentication. Ignoring.")
+	case d.AuthPass == "":
+		off("Authentication specified but no password given. Ignoring")
+	case d.IPv6 && d.Auth == AuthAH:
+		off("Cannot use AH authentication with VRRPv2 and IPv6 - ignoring")
+	case d.Auth == AuthAH && d.StateMaster && !d.More.Owner:
+		l.general(d.Pos, "(%s) Initial state master is incompatible with AH authentication - clearing", d.Name)
+		d.StateMaster = false
+	}
+	if d.Auth == AuthNone {
+		d.AuthPass = ""
+	}
+	h := d.More.HMAC
+	if h == nil {
+		return
+	}
+	if d.Auth != AuthNone {
+		off("auth_hmac replaces authentication. Ignoring authentication.")
+	}
+	switch {
+	case h.ActiveKey == 0 || !slices.ContainsFunc(h.Keys, func(k HMACKey) bool { return k.ID == h.ActiveKey }):
+		l.general(d.Pos, "(%s) auth_hmac without a key that active_key names. Ignoring.", d.Name)
+		d.More.HMAC = nil
+		return
+	case d.Strict && h.Mode != HMACEnforce:
+		l.general(d.Pos, "(%s) auth_hmac mode must be enforce in strict mode - setting it", d.Name)
+		h.Mode = HMACEnforce
+	}
+	if h.TimeWindow == 0 {
+		h.TimeWindow = max(5*time.Second, 3*d.AdvertInt)
+	}
+}
+
+func (l *loader) settleUnicast(d *instanceDraft) bool {
+	d.Unicast = len(d.Peers) > 0
+	if d.unicastKeyword && !d.Unicast {
+		if d.faultNoPeer {
+			l.logged(d.Pos, "(%s) no unicast peers - entering fault state", d.Name)
+			d.Faults = append(d.Faults, "no unicast peers")
+			d.Unicast = true
+		} else {
+			l.late(syntax.Deprecated, syntax.Report, d.Pos, "(%s) A unicast keyword has been specified without any unicast peers. "+
+				"Defaulting to multicast. This usage is deprecated - please update your configuration.", d.Name)
+		}
+	}
+	link := l.machine.link(d.Interface)
+	switch {
+	case d.Strict && d.Unicast && link != nil && link.Multicast:
+		l.refuse(d.Pos, "(%s) Strict mode does not support unicast peers on an interface capable of multicast", d.Name)
+		return false
+	case d.Interface == "" && !d.SourceIP.IsValid():
+		l.refuse(d.Pos, "(%s): Unicast instances must have unicast_src_ip or interface", d.Name)
+		return false
+	case d.Interface == "" && d.IPv6 && d.SourceIP.IsLinkLocalUnicast():
+		l.refuse(d.Pos, "(%s): An IPv6 unicast instance without interface cannot have a link-local source address", d.Name)
+		return false
+	}
+	return true
+}
+
+func (l *loader) settleInterface(d *instanceDraft) bool {
+	if d.Strict && len(d.More.VMACMAC) > 0 {
+		l.general(d.Pos, "(%s) Strict mode does not support a VMAC MAC address - ignoring it", d.Name)
+		d.More.VMACMAC = nil
+	}
+	link := l.machine.link(d.Interface)
+	if link != nil {
+		if (d.UseVMAC || d.More.IPVLAN || d.More.VMACAddr) && !link.Ethernet {
+			l.general(d.Pos, "(%s): VMAC/ipvlan interfaces are only supported on Ethernet - %s is not", d.Name, d.Interface)
+			d.Faults = append(d.Faults, "a virtual interface needs Ethernet")
+			d.UseVMAC, d.More.IPVLAN, d.More.VMACAddr, d.VMACXmitBase = false, false, false, false
+		}
+		if !link.Multicast && !d.Unicast {
+			l.general(d.Pos, "(%s) interface %s does not support multicast, specify unicast peers - disabling", d.Name, d.Interface)
+			d.Faults = append(d.Faults, "interface "+d.Interface+" does not do multicast")
+		}
+		if link.NoARP && l.opt.Detail {
+			l.general(d.Pos, "(%s) disabling gratuitous ARP on %s, which does not do ARP", d.Name, d.Interface)
+		}
+	}
+	if d.IPv6 && !d.Unicast && len(d.Addresses) > 0 && !d.Addresses[0].Prefix.Addr().IsLinkLocalUnicast() {
+		code := syntax.Log
+		if d.Strict {
+			code = syntax.General
+		}
+		l.late(code, syntax.Report, d.Pos, "(%s) the first IPv6 VIP address must be link local", d.Name)
+	}
+	if d.More.VRF != "" && (d.Interface != "" || !d.Unicast) {
+		l.general(d.Pos, "(%s) VRF is only for unicast instances without interface - ignoring it", d.Name)
+		d.More.VRF = ""
+	}
+	if d.Group.IsValid() && d.Unicast {
+		l.general(d.Pos, "(%s) mcast_dst_ip is not for unicast instances - ignoring it", d.Name)
+		d.Group = netip.Addr{}
+	}
+	return true
+}
+
+// defaultMTU is assumed where an interface is not there.
+const defaultMTU = 1500
+
+// maxAddresses is how many addresses fit an advert without fragmenting it.
+func (l *loader) maxAddresses(d *instanceDraft) int {
+	mtu := defaultMTU
+	if link := l.machine.link(d.Interface); link != nil && link.MTU > 0 {
+		mtu = link.MTU
+	}
+	header, size := 14+20+8, 4
+	if d.IPv6 {
+		header, size = 14+40+8, 16
+	} else if d.Version == 2 {
+		header += 8
+		if d.Auth == AuthAH {
+			header += 24
+		}
+	}
+	if d.More.HMAC != nil {
+		header += 28
+	}
+	return max(0, min(255, (mtu-header)/size))
+}
+
+func (l *loader) settleAddresses(d *instanceDraft) bool {
+	if limit := l.maxAddresses(d); len(d.Addresses) > limit {
+		l.general(d.Pos, "(%s) Number of VIPs (%d) exceeds maximum/space available in packet (max %d addresses) - excess moved to eVIPs",
+			d.Name, len(d.Addresses), limit)
+		d.Excluded = append(slices.Clone(d.Addresses[limit:]), d.Excluded...)
+		d.Addresses = d.Addresses[:limit]
+	}
+	for _, list := range []*[]Address{&d.Addresses, &d.Excluded} {
+		kept := (*list)[:0]
+		for _, v := range *list {
+			if v.UseVMAC && (d.UseVMAC && (!v.DevSet || v.Dev == d.Interface) || d.More.VMACAddr && v.DevSet && v.Dev != d.Interface) {
+				l.general(v.Pos, "(%s) use_vmac for address %s is not needed", d.Name, v.Prefix.Addr())
+			}
+			switch {
+			case v.DevSet:
+			case d.Interface == "":
+				l.general(v.Pos, "(%s) address %s has no dev and the instance no interface - removing", d.Name, v.Prefix.Addr())
+				continue
+			default:
+				v.Dev = d.Interface
+			}
+			kept = append(kept, v)
+		}
+		*list = kept
+	}
+	if d.Strict && d.NoVirtualIPAddress {
+		l.late(syntax.Warning, syntax.Report, d.Pos, "(%s) no_virtual_ipaddress is not allowed in strict mode - ignoring it", d.Name)
+		d.NoVirtualIPAddress = false
+	}
+	if len(d.Addresses) > 0 || d.NoVirtualIPAddress {
+		return true
+	}
+	if d.Version == 3 || d.Strict {
+		l.refuse(d.Pos, "(%s) No VIP specified; at least one is required", d.Name)
+		return false
+	}
+	l.late(syntax.Warning, syntax.Report, d.Pos, "(%s) No VIP specified; at least one is sensible", d.Name)
+	return true
+}
+
+func (l *loader) settlePreemption(d *instanceDraft) {
+	if d.More.Owner && d.NoPreempt {
+		l.general(d.Pos, "(%s) nopreempt is incompatible with priority %d. resetting nopreempt", d.Name, d.Priority)
+		d.NoPreempt = false
+	}
+	if d.StateMaster {
+		if d.NoPreempt {
+			l.general(d.Pos, "(%s) Warning - nopreempt will not work with initial state MASTER - clearing", d.Name)
+			d.NoPreempt = false
+		}
+		if d.PreemptDelay > 0 {
+			l.general(d.Pos, "(%s) Warning - preempt delay will not work with initial state MASTER - clearing", d.Name)
+			d.PreemptDelay = 0
+		}
+	}
+	if d.PreemptDelay > 0 && (d.Strict || d.NoPreempt) {
+		why := "nopreempt"
+		if d.Strict {
+			why = "strict mode"
+		}
+		l.general(d.Pos, "(%s) preempt_delay is incompatible with %s - resetting", d.Name, why)
+		d.PreemptDelay = 0
+	}
+	if d.Strict && d.DownTimerAdverts != 3 {
+		l.general(d.Pos, "(%s) down_timer_adverts must be 3 in strict mode - setting it", d.Name)
+		d.DownTimerAdverts = 3
+	}
+	if d.More.TimerExpiredBackup > 0 && !d.NoPreempt {
+		l.general(d.Pos, "(%s) timer_expired_backup needs nopreempt - ignoring it", d.Name)
+		d.More.TimerExpiredBackup = 0
+	}
+	d.Accept = d.More.Owner || !d.Strict
+	if d.accept != nil && !d.More.Owner {
+		d.Accept = *d.accept
+		if d.Strict && d.Version == 2 && d.Accept {
+			l.general(d.Pos, "(%s) accept is not allowed in strict mode with version 2 - clearing", d.Name)
+			d.Accept = false
+		}
+	}
+}
+
+func (l *loader) settleStrict(d *instanceDraft) {
+	g := &l.cfg.Global
+	d.LowerPrioNoAdvert, d.HigherPrioSendAdvert = g.More.LowerPrioNoAdvert || d.Strict, g.More.HigherPrioSendAdvert && !d.Strict
+	if d.lowerNoAdvert != nil {
+		d.LowerPrioNoAdvert = *d.lowerNoAdvert
+	}
+	if d.higherSend != nil {
+		d.HigherPrioSendAdvert = *d.higherSend
+	}
+	if d.Strict {
+		if d.lowerRepeatSet && d.GARP.LowerPrioRepeat > 0 || d.lowerDelaySet && d.GARP.LowerPrioDelay > 0 {
+			l.general(d.Pos, "(%s) Strict mode requires no repeat garps - resetting", d.Name)
+		}
+		d.GARP.LowerPrioRepeat, d.GARP.LowerPrioDelay = 0, 0
+		if !d.LowerPrioNoAdvert {
+			l.general(d.Pos, "(%s) Strict mode does not support sending lower prio adverts - resetting", d.Name)
+			d.LowerPrioNoAdvert = true
+		}
+		if d.HigherPrioSendAdvert {
+			l.general(d.Pos, "(%s) Strict mode does not support higher_prio_send_advert - resetting", d.Name)
+			d.HigherPrioSendAdvert = false
+		}
+	}
+	d.OwnerIgnoreAdverts = g.More.OwnerIgnoreAdverts && d.More.Owner
+	if d.ownerIgnore == nil {
+		return
+	}
+	if d.OwnerIgnoreAdverts = *d.ownerIgnore; d.OwnerIgnoreAdverts != d.More.Owner {
+		if d.More.Owner {
+			l.general(d.Pos, "(%s) Strict mode requires owner_ignore_adverts - setting it", d.Name)
+		} else {
+			l.general(d.Pos, "(%s) owner_ignore_adverts is only for the address owner - ignoring it", d.Name)
+		}
+		d.OwnerIgnoreAdverts = d.More.Owner
+	}
+}
+
+func (l *loader) settleVirtualInterface(d *instanceDraft) {
+	virtual := d.UseVMAC || d.More.IPVLAN
+	switch {
+	case d.VMACXmitBase && d.Strict:
+		l.general(d.Pos, "(%s) xmit_base is incompatible with strict mode - resetting", d.Name)
+		d.VMACXmitBase = false
+	case d.VMACXmitBase && !virtual:
+		l.general(d.Pos, "(%s) vmac_xmit_base is only valid with use_vmac - resetting", d.Name)
+		d.VMACXmitBase = false
+	}
+	if d.PromoteSecondaries && virtual {
+		l.general(d.Pos, "(%s) promote_secondaries is automatically set for vmacs - ignoring", d.Name)
+		d.PromoteSecondaries = false
+	}
+	if d.More.IPVLAN && !d.IPv6 && !d.More.IPVLANAddr.IsValid() {
+		l.general(d.Pos, "(%s) IPv4 ipvlan needs an address - disabling", d.Name)
+		d.Faults = append(d.Faults, "use_ipvlan has no address")
+	}
+}
+
+// maxAdvertInt3 is the longest interval that fits version 3's 12 bits.
+const maxAdvertInt3 = 40950 * time.Millisecond
+
+func (l *loader) settleAdvertInt(d *instanceDraft) {
+	asked := d.AdvertInt
+	switch {
+	case d.Version == 2:
+		d.AdvertInt = max(time.Second, (asked + time.Second/2).Truncate(time.Second))
+	case asked >= maxAdvertInt3+10*time.Millisecond:
+		d.AdvertInt = maxAdvertInt3
+	default:
+		const unit = 10 * time.Millisecond
+		d.AdvertInt = min(maxAdvertInt3, max(unit, (asked+unit/2).Truncate(unit)))
+	}
+	if d.AdvertInt != asked {
+		l.general(d.Pos, "(%s) VRRPv%d cannot have an advert interval of %v, using %v", d.Name, d.Version, asked, d.AdvertInt)
+	}
+	for _, b := range l.cfg.Global.More.Debounce {
+		most := time.Duration(d.DownTimerAdverts-1) * d.AdvertInt
+		if b.Interface == d.Interface && (b.Down >= most || b.Up >= most) {
+			l.logged(d.Pos, "%s: interface %s debounce timer(s) not less than %d * advert_int - resetting", d.Name, d.Interface, d.DownTimerAdverts-1)
+		}
+	}
+}
+
+// settleTracking drops weights where they cannot work: in a sync group
+// without sync_group_tracking_weight and for an address owner.
+func (l *loader) settleTracking(d *instanceDraft) {
+	base := d.Interface
+	if link := l.machine.link(base); link != nil && link.Base != "" {
+		base = link.Base
+	}
+	d.TrackInterfaces = slices.DeleteFunc(d.TrackInterfaces, func(t Track) bool {
+		own := t.Name == d.Interface || t.Name == base
+		if own {
+			l.general(t.Pos, "(%s) Ignoring track_interface %s since own interface", d.Name, t.Name)
+		}
+		return own
+	})
+	inGroup := d.group != nil && !d.group.TrackingWeight
+	if !inGroup && !d.More.Owner {
+		return
+	}
+	why := "address_owner"
+	if inGroup {
+		why = "SYNC group"
+	}
+	drop := func(kind string) func(Track) bool {
+		return func(t Track) bool {
+			if t.Weight != 0 {
+				l.general(t.Pos, "(%s) ignoring tracked %s %s with weights due to %s", d.Name, kind, t.Name, why)
+			}
+			return t.Weight != 0
+		}
+	}
+	if d.More.Owner {
+		d.TrackInterfaces = slices.DeleteFunc(d.TrackInterfaces, drop("interface"))
+	}
+	for i, t := range d.TrackInterfaces {
+		if t.Weight != 0 {
+			l.general(t.Pos, "(%s) ignoring weight of tracked interface %s due to %s", d.Name, t.Name, why)
+			d.TrackInterfaces[i].Weight = 0
+		}
+	}
+	d.TrackScripts = slices.DeleteFunc(d.TrackScripts, drop("script"))
+	d.More.TrackBFD = slices.DeleteFunc(d.More.TrackBFD, drop("bfd"))
+	for i, t := range d.More.TrackFiles {
+		if t.Weight == 1 {
+			l.general(t.Pos, "(%s) ignoring weight from tracked file %s due to %s. specify weight 0", d.Name, t.Name, why)
+			d.More.TrackFiles[i].Weight = 0
+		}
+	}
+	d.More.TrackFiles = slices.DeleteFunc(d.More.TrackFiles, drop("file"))
+}
+
+// finish fills in what other parts are known for only now.
+func (l *loader) finish() {
+	g := &l.cfg.Global
+	for _, d := range l.draft.instances {
+		if !d.Group.IsValid() {
+			d.Group = g.McastGroup4
+			if d.IPv6 {
+				d.Group = g.McastGroup6
+			}
+		}
+		d.SMTPAlert = mailed(g, d.smtpAlert)
+		switch {
+		case d.prioChanges != nil:
+			d.More.PriorityChanges = *d.prioChanges
+		case d.group != nil && d.group.PriorityChanges:
+			d.More.PriorityChanges = true
+		default:
+			d.More.PriorityChanges = g.More.PriorityChanges
+		}
+	}
+	for _, x := range l.draft.groups {
+		x.SMTPAlert = mailed(g, x.smtpAlert)
+	}
+}
+
+// mailed says whether state changes are mailed.
+func mailed(g *Global, own *bool) bool {
+	for _, v := range []*bool{own, g.More.Mail.AlertVRRP, g.More.Mail.Alert} {
+		if v != nil {
+			return *v
+		}
+	}
+	return false
+}

@@ -1,0 +1,125 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+)
+
+// corpusDir finds the collection of published configurations that the test
+// compares verdicts with. It is no part of the source.
+func corpusDir(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("HOLDFAST_CORPUS")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared", "corpus")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "verdicts.tsv")); err != nil {
+		t.Skipf("no corpus: set HOLDFAST_CORPUS (%v)", err)
+	}
+	return dir
+}
+
+var (
+	pathWord  = regexp.MustCompile(`/[A-Za-z0-9_.+@%/-]+`)
+	firstWord = regexp.MustCompile(`[A-Za-z0-9_./-]+`)
+	ifaceWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.@:-]*$`)
+)
+
+// permissive is the machine on which everything that a file mentions exists.
+func permissive(text string) *fakeHost {
+	f := newFakeHost()
+	f.links = []Link{{Name: "lo", Index: 1, MTU: 65536, Loopback: true}}
+	for _, w := range strings.Fields(text) {
+		w = strings.Trim(w, `"'`)
+		if ifaceWord.MatchString(w) && len(w) <= 15 && w != "lo" && !slices.ContainsFunc(f.links, func(l Link) bool { return l.Name == w }) {
+			f.links = append(f.links, Link{Name: w, Index: len(f.links) + 1, MTU: 1500, Multicast: true, Ethernet: true})
+		}
+	}
+	for _, p := range pathWord.FindAllString(text, -1) {
+		f.script(strings.TrimRight(p, "/"), 0o755)
+	}
+	for p := range f.files { // a path that others go through is a directory
+		for q := range f.files {
+			if strings.HasPrefix(q, p+"/") {
+				f.files[p] = FileStat{Kind: Directory, Mode: 0o755}
+			}
+		}
+	}
+	for _, w := range firstWord.FindAllString(text, -1) {
+		if !strings.Contains(w, "/") {
+			f.script("/usr/bin/"+w, 0o755)
+		}
+	}
+	f.users = nil
+	return f
+}
+
+func TestCorpus(t *testing.T) {
+	dir := corpusDir(t)
+	table, err := os.ReadFile(filepath.Join(dir, "verdicts.tsv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.Split(strings.TrimSpace(string(table)), "\n")
+	head := strings.Split(rows[0], "\t")
+	col := func(row []string, name string) string { return row[slices.Index(head, name)] }
+	agree, all := 0, 0
+	for _, r := range rows[1:] {
+		row := strings.Split(r, "\t")
+		number := row[0]
+		text, err := os.ReadFile(filepath.Join(dir, "open", number+".conf"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := permissive(string(text))
+		h := f.host()
+		h.User = func(name string) (User, error) {
+			if name == "keepalived_script" && !(strings.Contains(string(text), "enable_script_security") && !strings.Contains(string(text), "script_user")) {
+				return User{}, errAbsent
+			}
+			return User{Name: name}, nil
+		}
+		h.Group = func(string) (uint32, error) { return 0, nil }
+		f.content["f.conf"] = string(text)
+		for _, strict := range []bool{true, false} {
+			_, diags := Load("f.conf", Options{Test: true, StrictCompat: strict, Host: h, ConfigID: "corpus-node"})
+			codes := map[string]bool{}
+			for _, d := range diags {
+				if d.Code >= 2 {
+					codes[d.Code.String()] = true
+				}
+			}
+			var got []string
+			for c := range codes {
+				got = append(got, c)
+			}
+			sort.Strings(got)
+			want := strings.Split(col(row, "codes_2.4.3_full"), ",")
+			if want[0] == "-" {
+				want = nil
+			}
+			sort.Strings(want)
+			wantExit := col(row, "exit_2.4.3_full")
+			gotExit := string(rune('0' + diags.ExitStatus()))
+			lvs := col(row, "lvs")
+			if lvs == "yes" {
+				continue
+			}
+			all++
+			if gotExit == wantExit && (slices.Equal(got, want) || !strict) {
+				agree++
+				continue
+			}
+			t.Errorf("%s strict=%v: exit got %s want %s\n got  %v\n want %v", number, strict, gotExit, wantExit, got, want)
+			for _, d := range diags {
+				t.Logf("   %s %s", d.Code, d)
+			}
+		}
+	}
+	t.Logf("%d of %d agree", agree, all)
+}

@@ -1,0 +1,293 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/syntax"
+)
+
+// Options say how to load a configuration.
+type Options struct {
+	// ConfigID selects the "@ID" lines; "": the node name up to the first dot.
+	ConfigID string
+	// Test is set for a configuration test: numbers followed by other characters are refused.
+	Test bool
+	// Detail is set with detailed logging, which adds a check (config-test statuses depend on it).
+	Detail bool
+	// StrictCompat takes the verdicts of keepalived 2.4.3 where Holdfast deliberately differs.
+	StrictCompat bool
+	// AllConfig makes every include that fails an error.
+	AllConfig bool
+	// Host is the machine the configuration is for; nil: this one.
+	Host *Host
+	// Seed feeds ${_RANDOM}; 0: the time of day.
+	Seed uint64
+}
+
+// Load reads the configuration that path names, which may be a pattern for
+// several files. The Config is never nil; it may be run only if the
+// diagnostics are not [Diagnostics.Fatal].
+func Load(path string, opt Options) (*Config, Diagnostics) {
+	if opt.Host == nil {
+		opt.Host = System()
+	}
+	l := &loader{opt: opt, cfg: newConfig(), seen: map[string]int{}, noted: map[string]bool{}}
+	l.machine = newMachine(opt.Host)
+	if l.opt.ConfigID == "" {
+		l.opt.ConfigID, _, _ = strings.Cut(opt.Host.NodeName(), ".")
+	}
+	l.load(path)
+	return l.cfg, l.diags
+}
+
+type loader struct {
+	opt     Options
+	machine *machine
+	cfg     *Config
+	diags   Diagnostics
+	seen    map[string]int  // message to index in diags, to say each once
+	noted   map[string]bool // keywords said to be not served yet
+	scan    *syntax.Scanner
+	cur     *syntax.Cursor
+	early   bool // the globals are being read
+	stopped bool // keepalived ends here
+	draft   draft
+}
+
+// draft is what the checks need and the result does not hold.
+type draft struct {
+	instances    []*instanceDraft
+	groups       []*groupDraft
+	bfds         []*BFD                       // every one that was named, usable or not
+	missingLink  bool                         // an interface that does not exist was named
+	userFailed   bool                         // script_user names nobody
+	listStart    int                          // length of a list before the block that adds to it
+	rulePriority [2]uint32                    // rules that got a priority of their own, by family
+	nftables     bool                         // nftables has been given
+	names        map[string]map[string]uint64 // name tables read, by file
+}
+
+func (l *loader) load(path string) {
+	seed := l.opt.Seed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	l.scan = syntax.NewScanner(syntax.Options{
+		ConfigID: l.opt.ConfigID, AllChecks: l.opt.AllConfig, Seed: seed,
+		Glob: l.opt.Host.Glob, Read: l.opt.Host.ReadFile, Getenv: l.opt.Host.Getenv, Report: l.report,
+	})
+	l.early = true
+	defer func() { l.cfg.Files = l.scan.Files() }()
+	if !l.scan.Main(path) {
+		l.mainMissing()
+		return
+	}
+	var tape []syntax.Line
+	record := func() (syntax.Line, bool) {
+		line, ok := l.scan.Next()
+		if ok {
+			tape = append(tape, line)
+		}
+		return line, ok
+	}
+	l.pass(record)
+	for _, ok := record(); ok; _, ok = record() {
+		// What a stopped reading left: later passes and messages need all of it.
+	}
+	if l.halted() {
+		return
+	}
+	l.early = false
+	l.finishGlobals()
+	l.pass(func() (syntax.Line, bool) {
+		if len(tape) == 0 {
+			return syntax.Line{}, false
+		}
+		line := tape[0]
+		tape = tape[1:]
+		return line, true
+	})
+	if l.stopped || slices.ContainsFunc(l.diags, func(d Diagnostic) bool { return d.Effect == syntax.Stop }) {
+		return
+	}
+	l.complete()
+}
+
+// halted says whether keepalived ends after the globals.
+func (l *loader) halted() bool {
+	if !l.opt.StrictCompat {
+		return false
+	}
+	return l.stopped || slices.ContainsFunc(l.diags, func(d Diagnostic) bool { return d.Effect == syntax.RefuseInclude })
+}
+
+// mainMissing settles the status of a test without a file to test: 4 here,
+// while keepalived says so and ends with 0 unless every include is checked.
+func (l *loader) mainMissing() {
+	for i := range l.diags {
+		d := &l.diags[i]
+		if d.Effect != syntax.RefuseInclude || !l.opt.Test {
+			continue
+		}
+		d.Effect = syntax.Refuse
+		if l.opt.StrictCompat && !l.opt.AllConfig {
+			d.Code, d.Effect = syntax.Log, syntax.Report
+		}
+	}
+}
+
+// pass reads all lines once: the globals when early, else everything else.
+func (l *loader) pass(next func() (syntax.Line, bool)) {
+	l.cur = syntax.NewCursor(next, l.report)
+	for line, ok := l.cur.Next(); ok && !l.stopped; line, ok = l.cur.Next() {
+		switch {
+		case line.IsClose():
+			l.cur.ExtraClose(line)
+		case line.IsOpen():
+			l.cur.UnexpectedOpen(line)
+		default:
+			l.statement(line, l.topLevel, topNames)
+		}
+	}
+	if !l.stopped {
+		l.cur.Finish()
+	}
+}
+
+// topLevel handles a keyword outside all blocks.
+func (l *loader) topLevel(name string, a *syntax.Args) bool {
+	if k := globalKeywords.find(name); k != nil {
+		if l.early {
+			return apply(l, globalKeywords, &l.cfg.Global, a, name)
+		}
+		l.cur.Skip()
+		return true
+	}
+	if topKeywords.find(name) == nil {
+		return false
+	}
+	if l.early {
+		l.cur.Skip()
+		return true
+	}
+	return apply(l, topKeywords, l.cfg, a, name)
+}
+
+// statement handles one line at keyword position.
+func (l *loader) statement(line syntax.Line, handle func(string, *syntax.Args) bool, known func() []string) {
+	line, ok := l.reread(line)
+	if !ok {
+		return
+	}
+	l.openQuote(line)
+	if len(line.Words) == 0 {
+		return
+	}
+	name := line.Words[0].Text
+	if handle(name, syntax.NewArgs(line, l.report)) {
+		return
+	}
+	d := Diagnostic{Code: syntax.UnknownKeyword, Pos: line.Words[0].Pos, Text: fmt.Sprintf("Unknown keyword '%s'", name)}
+	if near := nearest(name, known()); near != "" {
+		d.Hint = fmt.Sprintf("Did you mean '%s'?", near)
+	}
+	// In keepalived the content of an unknown block leaks into the block
+	// around it, and its closing brace ends that block.
+	skip := !l.opt.StrictCompat && l.cur.Closed(startsTopBlock)
+	if next, ok := l.cur.Peek(); skip && ok && next.IsOpen() {
+		d.Action = "The block is left out."
+		defer l.cur.Skip()
+	}
+	l.report(d)
+}
+
+// startsTopBlock recognises a line that belongs to no block of its own kind:
+// a brace must be missing before it.
+func startsTopBlock(line syntax.Line) bool {
+	if len(line.Words) == 0 {
+		return false
+	}
+	switch line.Words[0].Text {
+	case "global_defs", "vrrp_instance", "vrrp_sync_group", "vrrp_script", "vrrp_track_process", "virtual_server":
+		return true
+	}
+	return false
+}
+
+// reread gives a line as the running pass sees it.
+func (l *loader) reread(line syntax.Line) (syntax.Line, bool) {
+	if l.early {
+		return line, true
+	}
+	return line.Again()
+}
+
+// openQuote reports a quote without partner.
+func (l *loader) openQuote(line syntax.Line) {
+	if line.OpenQuote && !line.QuoteReported() {
+		l.report(Diagnostic{Code: syntax.UnmatchedQuote, Pos: line.Pos, Text: fmt.Sprintf("Unmatched quote: '%s'", line.Text)})
+	}
+}
+
+// report adds a diagnostic, once.
+func (l *loader) report(d Diagnostic) {
+	if l.stopped {
+		return
+	}
+	d.Early = l.early
+	if l.early && d.Prefix == syntax.PrefixFull && !l.scan.Several() {
+		d.Prefix = syntax.PrefixLine
+	}
+	key := fmt.Sprintf("%s:%d:%s", d.Pos.File, d.Pos.Line, d.Text)
+	if i, ok := l.seen[key]; ok {
+		// Said by the first reading and now by a later one, which names the file.
+		l.diags[i].Prefix = min(l.diags[i].Prefix, d.Prefix)
+		return
+	}
+	l.seen[key] = len(l.diags)
+	l.diags = append(l.diags, d)
+	if d.Effect == syntax.Stop && l.opt.StrictCompat {
+		l.stopped = true
+	}
+}
+
+// notServed says once per keyword that nothing is done about it yet.
+func (l *loader) notServed(keyword string, pos Pos) {
+	if l.noted[keyword] {
+		return
+	}
+	l.noted[keyword] = true
+	l.report(Diagnostic{
+		Code: syntax.Note, Pos: pos,
+		Text: fmt.Sprintf("note: '%s' is recognised and checked, but not served yet", keyword),
+	})
+}
+
+// noMore reports words after the keyword of a value block.
+func (l *loader) noMore(a *syntax.Args) {
+	if w, ok := a.Next(); ok {
+		a.Report(syntax.General, "Block %s has extra parameters %s ...", a.Keyword(), w)
+	}
+}
+
+// general reports a problem that is not about a line.
+func (l *loader) general(pos Pos, format string, args ...any) {
+	l.late(syntax.General, syntax.Report, pos, format, args...)
+}
+
+// refuse reports a problem with which nothing can be run.
+func (l *loader) refuse(pos Pos, format string, args ...any) {
+	l.late(syntax.General, syntax.Refuse, pos, format, args...)
+}
+
+// logged reports what keepalived only writes to its log.
+func (l *loader) logged(pos Pos, format string, args ...any) {
+	l.late(syntax.Log, syntax.Report, pos, format, args...)
+}
+
+func (l *loader) late(code syntax.Code, effect syntax.Effect, pos Pos, format string, args ...any) {
+	l.report(Diagnostic{Code: code, Effect: effect, Pos: pos, Prefix: syntax.PrefixNone, Text: fmt.Sprintf(format, args...)})
+}

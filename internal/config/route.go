@@ -1,0 +1,609 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/holdfast-ha/holdfast/internal/syntax"
+)
+
+// keepalivedProtocol is the routing protocol number that marks our routes and rules.
+const keepalivedProtocol = 18
+
+// routeLine is a route while its line is read.
+type routeLine struct {
+	Route
+	l       *loader
+	a       *syntax.Args
+	static  bool
+	family  family
+	destSet bool
+	typeSet bool
+	dropped bool
+}
+
+// drop reports why the whole route is left out.
+func (r *routeLine) drop(format string, args ...any) {
+	if !r.dropped {
+		r.a.Report(syntax.General, format, args...)
+	}
+	r.dropped = true
+}
+
+// route reads a line of virtual_routes or static_routes.
+func (l *loader) route(a *syntax.Args, static bool) (Route, bool) {
+	r := &routeLine{Route: Route{Text: a.Line.Text, Type: 1, Protocol: keepalivedProtocol, Pos: a.Line.Pos}, l: l, a: a, static: static}
+	for w, ok := a.Next(); ok && !r.dropped; w, ok = a.Next() {
+		if w == "nexthop" {
+			r.nexthops()
+			break
+		}
+		switch handle, known := routeWords[w]; {
+		case known:
+			handle(r, w)
+		case routeMetrics[w]:
+			r.metric(w)
+		default:
+			r.destination(w)
+		}
+	}
+	if r.dropped {
+		return Route{}, false
+	}
+	if !r.destSet {
+		r.drop("No destination for route '%s' - ignoring", a.Line.Text)
+		return Route{}, false
+	}
+	r.settle()
+	return r.Route, !r.dropped
+}
+
+func (r *routeLine) settle() {
+	r.IPv6 = r.family == family6
+	if r.Protocol != keepalivedProtocol && !r.NoTrack {
+		r.a.Report(syntax.General, "Route protocol %d needs no_track - setting protocol to %d", r.Protocol, keepalivedProtocol)
+		r.Protocol = keepalivedProtocol
+	}
+	if r.TrackGroup != "" && r.Dev == "" {
+		r.a.Report(syntax.General, "track_group %s needs dev - ignoring it", r.TrackGroup)
+		r.TrackGroup = ""
+	}
+	switch {
+	case r.IPv6 && r.Realms != "":
+		r.drop("realms are for IPv4 routes only")
+	case !r.IPv6 && (r.Pref != nil || r.Expires != nil || r.From.IsValid()):
+		r.drop("pref, expires and from are for IPv6 routes only")
+	}
+}
+
+// fits fixes the family with the first address that has one.
+func (r *routeLine) fits(f family, w string) bool {
+	if r.family == familyUnset {
+		r.family = f
+	}
+	if r.family != f {
+		r.drop("Route address %s is of another family than the rest", w)
+		return false
+	}
+	return true
+}
+
+func familyOf(ip netip.Addr) family {
+	if ip.Is6() {
+		return family6
+	}
+	return family4
+}
+
+// need takes the argument of a word of the line.
+func (r *routeLine) need() (string, bool) {
+	w, ok := r.a.Need()
+	r.dropped = r.dropped || !ok
+	return w, ok
+}
+
+// number takes a number or drops the route.
+func (r *routeLine) number(what string, base int, high uint64) (uint64, bool) {
+	w, ok := r.need()
+	if !ok {
+		return 0, false
+	}
+	n := syntax.ParseUint(w, base, 0, high)
+	if n.Problem != "" {
+		r.a.Report(syntax.InvalidNumber, "%s", n.Problem)
+		r.drop("Invalid %s %s specified for route", what, w)
+		return 0, false
+	}
+	return uint64(n.Value), true
+}
+
+// named takes a number or a name or drops the route.
+func (r *routeLine) named(what string, t nameTable, high uint64) (uint64, bool) {
+	w, ok := r.need()
+	if !ok {
+		return 0, false
+	}
+	v, ok := r.l.namedNumber(w, t, high)
+	if !ok {
+		r.drop("Invalid %s '%s' specified for route", what, w)
+	}
+	return v, ok
+}
+
+// routeTypes are the words that may stand before a destination.
+var routeTypes = map[string]uint8{
+	"unicast": 1, "local": 2, "broadcast": 3, "brd": 3, "anycast": 4, "multicast": 5, "blackhole": 6,
+	"unreachable": 7, "prohibit": 8, "throw": 9, "nat": 10, "xresolve": 11,
+}
+
+// destination takes [TYPE] DEST.
+func (r *routeLine) destination(w string) {
+	if t, ok := routeTypes[w]; ok {
+		r.Type, r.typeSet = t, true
+		if w, ok = r.need(); !ok {
+			return
+		}
+		if w == "to" {
+			if w, ok = r.need(); !ok {
+				return
+			}
+		}
+	} else if n := syntax.ParseUint(w, 10, 0, 255); n.Problem == "" && w != "" && r.a.Left() > 0 && !strings.ContainsAny(w, "./") {
+		r.Type, r.typeSet = uint8(n.Value), true
+		if w, ok = r.need(); !ok {
+			return
+		}
+	}
+	switch w {
+	case "default", "any", "all":
+		r.destSet = true
+		return
+	case "default6":
+		r.a.Report(syntax.Log, "\"default6\" is deprecated, please use \"inet6 default\"")
+		r.family, r.destSet = family6, true
+		return
+	}
+	p, ok := r.l.prefix(r.a, w)
+	if !ok {
+		r.drop("Invalid route destination %s", w)
+		return
+	}
+	if r.fits(familyOf(p.Addr()), w) {
+		r.Dest, r.destSet = p, true
+	}
+}
+
+// address takes the address of a word or drops the route.
+func (r *routeLine) address(what string) (netip.Addr, bool) {
+	w, ok := r.need()
+	if !ok {
+		return netip.Addr{}, false
+	}
+	if w == "inet" || w == "inet6" {
+		want := family4
+		if w == "inet6" {
+			want = family6
+		}
+		if !r.fits(want, w) {
+			return netip.Addr{}, false
+		}
+		if w, ok = r.need(); !ok {
+			return netip.Addr{}, false
+		}
+	}
+	ip, ok := address(w)
+	if !ok {
+		r.drop("invalid route %s address %s", what, w)
+		return netip.Addr{}, false
+	}
+	return ip, r.fits(familyOf(ip), w)
+}
+
+var routeMetrics = map[string]bool{
+	"mtu": true, "advmss": true, "reordering": true, "cwnd": true, "ssthresh": true, "window": true, "initcwnd": true,
+	"initrwnd": true, "hoplimit": true, "rtt": true, "rttvar": true, "rto_min": true, "quickack": true, "fastopen_no_cookie": true,
+}
+
+// metric takes [lock] NUMBER.
+func (r *routeLine) metric(name string) {
+	m := RouteMetric{Name: name}
+	high := uint64(1<<32 - 1)
+	lockable := true
+	switch name {
+	case "window", "initcwnd", "initrwnd":
+		lockable = false
+	case "hoplimit":
+		lockable, high = false, 255
+	case "quickack", "fastopen_no_cookie":
+		lockable, high = false, 1
+	}
+	if lockable && r.a.Peek() == "lock" {
+		r.a.Next()
+		m.Lock = true
+	}
+	if name == "rtt" || name == "rttvar" || name == "rto_min" {
+		v, ok := r.duration(name)
+		if !ok {
+			return
+		}
+		m.Value = v
+	} else {
+		v, ok := r.number(name, 10, high)
+		if !ok {
+			return
+		}
+		m.Value = uint32(v)
+	}
+	r.Metrics = append(r.Metrics, m)
+}
+
+// duration takes a time in the unit of the kernel's metric: eighths of a
+// millisecond for rtt, quarters for rttvar, milliseconds for rto_min.
+func (r *routeLine) duration(name string) (uint32, bool) {
+	w, ok := r.need()
+	if !ok {
+		return 0, false
+	}
+	scale := map[string]float64{"rtt": 8, "rttvar": 4, "rto_min": 1}[name]
+	text, unit := strings.ToLower(w), 1/scale
+	for _, s := range []struct {
+		suffix string
+		millis float64
+	}{{"msecs", 1}, {"msec", 1}, {"ms", 1}, {"secs", 1000}, {"sec", 1000}, {"s", 1000}} {
+		if t, ok := strings.CutSuffix(text, s.suffix); ok {
+			text, unit = t, s.millis
+			break
+		}
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || v < 0 || strings.ContainsAny(text, "exnip") {
+		r.drop("%s value %s is invalid", name, w)
+		return 0, false
+	}
+	millis := v * unit
+	const low, high = 200, 120_000
+	switch {
+	case millis < low:
+		r.a.Report(syntax.General, "%s value %s is below %d ms - setting to it", name, w, low)
+		millis = low
+	case millis > high:
+		r.a.Report(syntax.General, "%s value %s is above %d s - setting to it", name, w, high/1000)
+		millis = high
+	}
+	return uint32(millis * scale), true
+}
+
+// device takes an interface or drops the route.
+func (r *routeLine) device() (string, bool) {
+	w, ok := r.need()
+	if !ok {
+		return "", false
+	}
+	if !r.l.exists(r.a, w, fmt.Sprintf("WARNING - interface %s for route '%s' doesn't exist", w, r.a.Line.Text)) {
+		r.dropped = true
+		return "", false
+	}
+	return w, true
+}
+
+// realms takes R or R/R.
+func (r *routeLine) realms() (string, bool) {
+	w, ok := r.need()
+	if !ok {
+		return "", false
+	}
+	for part := range strings.SplitSeq(w, "/") {
+		if _, ok := r.l.namedNumber(part, realmNames, 255); !ok {
+			r.drop("Invalid realms %s for route", w)
+			return "", false
+		}
+	}
+	return w, true
+}
+
+var routeWords map[string]func(r *routeLine, w string)
+
+func init() {
+	routeWords = map[string]func(r *routeLine, w string){
+		"to": func(r *routeLine, _ string) {
+			if w, ok := r.need(); ok {
+				r.destination(w)
+			}
+		},
+		"inet": swallow(family4), "inet6": swallow(family6),
+		"via": func(r *routeLine, _ string) { r.Via, _ = r.address("via") },
+		"gw": func(r *routeLine, _ string) {
+			r.a.Report(syntax.General, "\"gw\" for routes is deprecated. Please use \"via\"")
+			r.Via, _ = r.address("gw")
+		},
+		"src": func(r *routeLine, _ string) { r.Source, _ = r.address("src") },
+		"from": func(r *routeLine, _ string) {
+			w, ok := r.need()
+			if !ok {
+				return
+			}
+			p, ok := r.l.prefix(r.a, w)
+			if !ok || !p.Addr().Is6() {
+				r.drop("Invalid route from address %s", w)
+			} else if r.fits(family6, w) {
+				r.From = p
+			}
+		},
+		"dev": func(r *routeLine, _ string) { r.Dev, _ = r.device() },
+		"oif": func(r *routeLine, _ string) { r.Dev, _ = r.device() },
+		"table": func(r *routeLine, _ string) {
+			if v, ok := r.named("table", tableNames, 1<<32-1); ok {
+				r.Table = uint32(v)
+			}
+		},
+		"vrf": func(r *routeLine, _ string) {
+			if w, ok := r.need(); ok {
+				if link := r.l.machine.link(w); link == nil || link.Kind != "vrf" {
+					r.drop("%s is not a VRF", w)
+				}
+			}
+		},
+		"protocol": func(r *routeLine, _ string) {
+			if v, ok := r.named("protocol", protoNames, 255); ok {
+				r.Protocol = uint8(v)
+			}
+		},
+		"scope": func(r *routeLine, _ string) { r.small("scope", scopeNames, &r.Scope) },
+		"tos":   func(r *routeLine, _ string) { r.small("tos", tosNames, &r.TOS) }, "dsfield": func(r *routeLine, _ string) { r.small("dsfield", tosNames, &r.TOS) },
+		"metric": (*routeLine).setMetric, "priority": (*routeLine).setMetric, "preference": (*routeLine).setMetric,
+		"realms":   func(r *routeLine, _ string) { r.Realms, _ = r.realms() },
+		"features": (*routeLine).features,
+		"congctl": func(r *routeLine, _ string) {
+			if r.a.Peek() == "lock" {
+				r.a.Next()
+				r.CCLock = true
+			}
+			r.Congestion, _ = r.need()
+		},
+		"pref": (*routeLine).preference,
+		"expires": func(r *routeLine, w string) {
+			if v, ok := r.number(w, 10, 1<<32-1); ok {
+				r.Expires = new(uint32(v))
+			}
+		},
+		"ttl-propagate": (*routeLine).propagate,
+		"onlink":        func(r *routeLine, _ string) { r.OnLink = true },
+		"encap":         func(r *routeLine, _ string) { r.Encap = r.encap() },
+		"as": func(r *routeLine, _ string) {
+			w, ok := r.need()
+			if ok && w == "to" {
+				w, ok = r.need()
+			}
+			if ok {
+				r.a.Report(syntax.General, "'as [to] %s' is not supported for routes - ignoring", w)
+			}
+		},
+		"add":     func(r *routeLine, _ string) { r.Mode = RouteAdd },
+		"append":  func(r *routeLine, _ string) { r.Mode = RouteAppend },
+		"prepend": func(r *routeLine, _ string) { r.Mode = RoutePrepend },
+		"or":      (*routeLine).alternative,
+		"no_track": func(r *routeLine, _ string) {
+			r.NoTrack = true
+		},
+		"track_group": (*routeLine).group,
+	}
+}
+
+// swallow fixes the family. keepalived takes the next word with it, which is
+// lost; so do we, as a file that works has nothing there.
+func swallow(f family) func(*routeLine, string) {
+	return func(r *routeLine, w string) {
+		if r.fits(f, w) {
+			r.a.Next()
+		}
+	}
+}
+
+func (r *routeLine) small(what string, t nameTable, field **uint8) {
+	if v, ok := r.named(what, t, 255); ok {
+		*field = new(uint8(v))
+	}
+}
+
+func (r *routeLine) setMetric(w string) {
+	if v, ok := r.number(w, 10, 1<<32-1); ok {
+		r.Metric = new(uint32(v))
+	}
+}
+
+func (r *routeLine) features(string) {
+	if w, ok := r.need(); ok {
+		if w == "ecn" {
+			r.ECN = true
+		} else {
+			r.a.Report(syntax.General, "feature %s not supported for routes - ignoring", w)
+		}
+	}
+}
+
+func (r *routeLine) preference(string) {
+	w, ok := r.need()
+	if !ok {
+		return
+	}
+	// RFC 4191 section 2.1.
+	switch w {
+	case "low":
+		r.Pref = new(uint8(3))
+	case "medium":
+		r.Pref = new(uint8(0))
+	case "high":
+		r.Pref = new(uint8(1))
+	default:
+		n := syntax.ParseUint(w, 10, 0, 255)
+		if n.Problem != "" {
+			r.drop("Invalid pref '%s' specified for route", w)
+			return
+		}
+		r.Pref = new(uint8(n.Value))
+	}
+}
+
+func (r *routeLine) propagate(string) {
+	w, ok := r.need()
+	switch {
+	case !ok:
+	case w == "enabled" || w == "disabled":
+		r.TTLProp = new(w == "enabled")
+	default:
+		r.a.Report(syntax.General, "Unknown ttl-propagate '%s' for route - ignoring", w)
+	}
+}
+
+// alternative takes the deprecated second gateway.
+func (r *routeLine) alternative(string) {
+	r.a.Report(syntax.General, "\"or\" for routes is deprecated. Please use \"nexthop\"")
+	if len(r.NextHops) > 0 {
+		r.a.Report(syntax.General, "\"or\" has been given before - ignoring")
+		r.a.Next()
+		return
+	}
+	if ip, ok := r.address("or"); ok {
+		r.NextHops = append(r.NextHops, NextHop{Via: r.Via, Weight: 1}, NextHop{Via: ip, Weight: 1})
+		r.Via = netip.Addr{}
+	}
+}
+
+func (r *routeLine) group(w string) {
+	if !r.static {
+		r.destination(w)
+		return
+	}
+	name, ok := r.need()
+	switch {
+	case !ok:
+	case find(r.l.cfg.TrackGroups, func(g *TrackGroup) bool { return g.Name == name }) == nil:
+		r.a.Report(syntax.General, "track_group %s not found", name)
+	default:
+		r.TrackGroup = name
+	}
+}
+
+// encapOptions are the options of each kind of encapsulation, the address
+// ones marked.
+var encapOptions = map[string]map[string]bool{
+	"ip":  {"id": false, "dst": true, "src": true, "tos": false, "ttl": false, "flags": false},
+	"ip6": {"id": false, "dst": true, "src": true, "tc": false, "hoplimit": false, "flags": false},
+}
+
+// encap takes an encapsulation; a wrong one is reported and the route kept without it.
+func (r *routeLine) encap() []string {
+	kind, ok := r.need()
+	if !ok {
+		return nil
+	}
+	words := []string{kind}
+	bad := func(why string) []string {
+		r.a.Report(syntax.General, "encap %s: %s - ignoring", kind, why)
+		return nil
+	}
+	switch kind {
+	case "mpls", "ila":
+		w, ok := r.need()
+		if !ok {
+			return nil
+		}
+		if kind == "mpls" && !validLabels(w) {
+			return bad("invalid label stack " + w)
+		}
+		if kind == "ila" && strings.Count(w, ":") != 3 {
+			return bad("invalid locator " + w)
+		}
+		return append(words, w)
+	case "ip", "ip6":
+	default:
+		return bad("unknown type")
+	}
+	options, faulty, end := encapOptions[kind], "", false
+	for !end {
+		name := r.a.Peek()
+		isAddress, known := options[name]
+		if !known {
+			break
+		}
+		r.a.Next()
+		w, ok := r.need()
+		if !ok {
+			return nil
+		}
+		ip, valid := address(w)
+		switch {
+		case isAddress && (!valid || ip.Is6() != (kind == "ip6")):
+			faulty = "invalid " + name + " " + w
+		case !isAddress && name != "tos" && name != "tc" && syntax.ParseUint(w, 0, 0, 1<<63-1).Problem != "":
+			faulty = "invalid " + name + " " + w
+		}
+		words = append(words, name, w)
+		end = r.a.Left() == 0
+	}
+	text := " " + strings.Join(words[1:], " ") + " "
+	if faulty == "" && !strings.Contains(text, " dst ") && !strings.Contains(text, " id ") {
+		faulty = "neither dst nor id"
+	}
+	if faulty != "" {
+		return bad(faulty)
+	}
+	return words
+}
+
+// validLabels checks an MPLS label stack L/L/….
+func validLabels(w string) bool {
+	for label := range strings.SplitSeq(w, "/") {
+		if syntax.ParseUint(label, 0, 0, 1<<20-1).Problem != "" || label == "" {
+			return false
+		}
+	}
+	return true
+}
+
+// nexthops takes the groups of words that end a line with nexthop. A fault
+// ends them and leaves the hops before it.
+func (r *routeLine) nexthops() {
+	for more := true; more; {
+		hop := NextHop{Weight: 1}
+		more = false
+		for w, ok := r.a.Next(); ok && !more; {
+			switch w {
+			case "via":
+				hop.Via, ok = r.address("nexthop via")
+			case "dev":
+				hop.Dev, ok = r.device()
+			case "weight":
+				v, fine := r.number("weight", 10, 256)
+				if ok = fine && v > 0; !ok && fine {
+					r.a.Report(syntax.General, "Invalid weight %d specified for route", v)
+				}
+				hop.Weight = int(v)
+			case "onlink":
+				hop.OnLink = true
+			case "encap":
+				hop.Encap = r.encap()
+			case "realms":
+				hop.Realms, ok = r.realms()
+			default:
+				r.a.Report(syntax.General, "Unknown word '%s' trailing the nexthops of a route", w)
+				ok = false
+			}
+			if !ok {
+				// What was dropped is the hop, not the route.
+				r.dropped = false
+				return
+			}
+			if w, ok = r.a.Next(); ok && w == "nexthop" {
+				more = true
+			}
+		}
+		if !hop.Via.IsValid() && hop.Dev == "" {
+			r.a.Report(syntax.General, "nexthop without via and dev - ignoring")
+			continue
+		}
+		r.NextHops = append(r.NextHops, hop)
+	}
+}

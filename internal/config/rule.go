@@ -1,0 +1,371 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/holdfast-ha/holdfast/internal/syntax"
+)
+
+// firstRulePriority is given to rules that name none; the next one gets one less.
+const firstRulePriority = 16384
+
+// ruleLine is a rule while its line is read.
+type ruleLine struct {
+	Rule
+	l           *loader
+	a           *syntax.Args
+	static      bool
+	family      family
+	prioritySet bool
+	dropped     bool
+}
+
+func (r *ruleLine) drop(format string, args ...any) {
+	if !r.dropped {
+		r.a.Report(syntax.General, format, args...)
+	}
+	r.dropped = true
+}
+
+// rule reads a line of virtual_rules or static_rules.
+func (l *loader) rule(a *syntax.Args, static bool) (Rule, bool) {
+	r := &ruleLine{Rule: Rule{Text: a.Line.Text, Protocol: keepalivedProtocol, Pos: a.Line.Pos}, l: l, a: a, static: static}
+	for w, ok := a.Next(); ok && !r.dropped; w, ok = a.Next() {
+		handle, known := ruleWords[w]
+		if !known {
+			r.drop("Unknown word '%s' in rule - ignoring the rule", w)
+			break
+		}
+		handle(r, w)
+	}
+	if r.dropped {
+		return Rule{}, false
+	}
+	r.settle()
+	return r.Rule, !r.dropped
+}
+
+func (r *ruleLine) settle() {
+	r.IPv6 = r.family == family6
+	tableAction := r.Action == RuleTable
+	switch {
+	case r.Action == RuleNone && !r.L3MDev:
+		r.drop("Rule '%s' has no action - ignoring", r.Text)
+		return
+	case r.L3MDev && r.Action != RuleNone:
+		r.drop("Rule '%s' cannot have l3mdev and another action - ignoring", r.Text)
+		return
+	case !tableAction && (r.Realms != "" || r.SuppressPrefix != nil || r.SuppressGroup != nil):
+		r.drop("realms and suppress are only for rules with a table")
+		return
+	case r.IPv6 && r.Realms != "":
+		r.drop("realms are for IPv4 rules only")
+		return
+	case r.Action == RuleGoto && (!r.prioritySet || r.Goto <= r.Priority):
+		r.drop("Rule goto %d needs a priority below the target", r.Goto)
+		return
+	}
+	if !r.prioritySet {
+		next := &r.l.draft.rulePriority[0]
+		if r.IPv6 {
+			next = &r.l.draft.rulePriority[1]
+		}
+		r.Priority = firstRulePriority - *next
+		*next++
+		r.a.Report(syntax.General, "Rule has no preference specified - setting to %d. This is probably not what you want.", r.Priority)
+	}
+	if r.Protocol != keepalivedProtocol && !r.NoTrack {
+		r.a.Report(syntax.General, "Rule protocol %d needs no_track - setting protocol to %d", r.Protocol, keepalivedProtocol)
+		r.Protocol = keepalivedProtocol
+	}
+	if r.TrackGroup != "" && r.In == "" {
+		r.a.Report(syntax.General, "track_group %s needs iif - ignoring it", r.TrackGroup)
+		r.TrackGroup = ""
+	}
+}
+
+func (r *ruleLine) fits(f family, w string) bool {
+	if r.family == familyUnset {
+		r.family = f
+	}
+	if r.family != f {
+		r.drop("Rule address %s is of another family than the rest", w)
+		return false
+	}
+	return true
+}
+
+func (r *ruleLine) need() (string, bool) {
+	w, ok := r.a.Need()
+	r.dropped = r.dropped || !ok
+	return w, ok
+}
+
+func (r *ruleLine) number(what string, base int, low, high uint64) (uint64, bool) {
+	w, ok := r.need()
+	if !ok {
+		return 0, false
+	}
+	n := syntax.ParseUint(w, base, low, high)
+	if n.Problem != "" {
+		r.a.Report(syntax.InvalidNumber, "%s", n.Problem)
+		r.drop("Invalid rule %s %s", what, w)
+		return 0, false
+	}
+	return uint64(n.Value), true
+}
+
+func (r *ruleLine) named(what string, t nameTable, high uint64) (uint64, bool) {
+	w, ok := r.need()
+	if !ok {
+		return 0, false
+	}
+	v, ok := r.l.namedNumber(w, t, high)
+	if !ok {
+		r.drop("Invalid rule %s %s", what, w)
+	}
+	return v, ok
+}
+
+func (r *ruleLine) act(action RuleAction, w string) {
+	if r.Action != RuleNone {
+		r.drop("Rule has more than one action at '%s'", w)
+		return
+	}
+	r.Action = action
+}
+
+var ruleWords map[string]func(r *ruleLine, w string)
+
+func init() {
+	table := func(r *ruleLine, w string) {
+		v, ok := r.named("table", tableNames, 1<<32-1)
+		switch {
+		case !ok:
+		case v == 0:
+			r.drop("Invalid rule table 0")
+		default:
+			r.act(RuleTable, w)
+			r.Table = uint32(v)
+		}
+	}
+	priority := func(r *ruleLine, w string) {
+		if v, ok := r.number(w, 0, 0, 1<<32-1); ok {
+			r.Priority, r.prioritySet = uint32(v), true
+		}
+	}
+	tos := func(r *ruleLine, w string) {
+		if v, ok := r.named(w, tosNames, 255); ok {
+			r.TOS = new(uint8(v))
+		}
+	}
+	suppressPrefix := func(r *ruleLine, w string) {
+		if v, ok := r.number(w, 10, 0, 1<<31-1); ok {
+			r.SuppressPrefix = new(int32(v))
+		}
+	}
+	suppressGroup := func(r *ruleLine, w string) {
+		if v, ok := r.named(w, groupNames, 1<<32-1); ok {
+			r.SuppressGroup = new(uint32(v))
+		}
+	}
+	input := func(r *ruleLine, _ string) { r.device(&r.In) }
+	ruleWords = map[string]func(r *ruleLine, w string){
+		"from": func(r *ruleLine, w string) { r.address(w, &r.From) },
+		"to":   func(r *ruleLine, w string) { r.address(w, &r.To) },
+		"inet": swallowRule(family4), "inet6": swallowRule(family6),
+		"table": table, "lookup": table,
+		"not":      func(r *ruleLine, _ string) { r.Invert = true },
+		"priority": priority, "preference": priority, "order": priority,
+		"tos": tos, "dsfield": tos,
+		"fwmark":                (*ruleLine).mark,
+		"realms":                (*ruleLine).realms,
+		"suppress_prefixlength": suppressPrefix, "sup_pl": suppressPrefix,
+		"suppress_ifgroup": suppressGroup, "sup_group": suppressGroup,
+		"dev": input, "iif": input,
+		"oif": func(r *ruleLine, _ string) { r.device(&r.Out) },
+		"tunnel-id": func(r *ruleLine, w string) {
+			if v, ok := r.number(w, 0, 0, 1<<63-1); ok {
+				r.TunnelID = new(v)
+			}
+		},
+		"uidrange": (*ruleLine).users,
+		"l3mdev":   func(r *ruleLine, _ string) { r.L3MDev = true },
+		"protocol": func(r *ruleLine, _ string) {
+			w, ok := r.need()
+			if !ok {
+				return
+			}
+			if v, ok := r.l.namedNumber(w, protoNames, 255); ok {
+				r.Protocol = uint8(v)
+			} else {
+				r.a.Report(syntax.General, "Invalid rule protocol %s - ignoring", w)
+			}
+		},
+		"ipproto": (*ruleLine).ipProtocol,
+		"sport":   func(r *ruleLine, w string) { r.ports(w, &r.SourcePorts) },
+		"dport":   func(r *ruleLine, w string) { r.ports(w, &r.DestPorts) },
+		"type": func(r *ruleLine, _ string) {
+			w, ok := r.need()
+			if !ok {
+				return
+			}
+			if action, known := ruleTypes[w]; known {
+				r.act(action, w)
+			} else {
+				r.drop("Unknown rule type %s", w)
+			}
+		},
+		"nop": func(r *ruleLine, w string) { r.act(RuleNop, w) },
+		"goto": func(r *ruleLine, w string) {
+			if v, ok := r.number(w, 0, 0, 1<<32-1); ok {
+				r.act(RuleGoto, w)
+				r.Goto = uint32(v)
+			}
+		},
+		"no_track":    func(r *ruleLine, _ string) { r.NoTrack = true },
+		"track_group": (*ruleLine).group,
+	}
+	for name, action := range ruleTypes {
+		ruleWords[name] = func(r *ruleLine, w string) { r.act(action, w) }
+	}
+}
+
+var ruleTypes = map[string]RuleAction{"blackhole": RuleBlackhole, "prohibit": RuleProhibit, "unreachable": RuleUnreachable}
+
+// swallowRule fixes the family and, as keepalived does, loses the next word.
+func swallowRule(f family) func(*ruleLine, string) {
+	return func(r *ruleLine, w string) {
+		if r.fits(f, w) {
+			r.a.Next()
+		}
+	}
+}
+
+func (r *ruleLine) address(what string, field *netip.Prefix) {
+	w, ok := r.need()
+	if !ok || w == "default" || w == "any" || w == "all" {
+		return
+	}
+	p, ok := r.l.prefix(r.a, w)
+	if !ok {
+		r.drop("Invalid rule %s address %s", what, w)
+		return
+	}
+	if r.fits(familyOf(p.Addr()), w) {
+		*field = p
+	}
+}
+
+func (r *ruleLine) device(field *string) {
+	w, ok := r.need()
+	if !ok {
+		return
+	}
+	if !r.l.exists(r.a, w, fmt.Sprintf("WARNING - interface %s for rule '%s' doesn't exist", w, r.a.Line.Text)) {
+		r.dropped = true
+		return
+	}
+	*field = w
+}
+
+// mark takes N[/MASK].
+func (r *ruleLine) mark(string) {
+	w, ok := r.need()
+	if !ok {
+		return
+	}
+	value, mask, masked := strings.Cut(w, "/")
+	v := syntax.ParseUint(value, 0, 0, 1<<32-1)
+	m := syntax.ParseUint(mask, 0, 0, 1<<32-1)
+	if v.Problem != "" || m.Problem != "" || value == "" || (masked && mask == "") {
+		r.drop("Invalid rule fwmark %s", w)
+		return
+	}
+	r.Mark = new(uint32(v.Value))
+	if masked {
+		r.MarkMask = new(uint32(m.Value))
+	}
+}
+
+func (r *ruleLine) realms(string) {
+	w, ok := r.need()
+	if !ok {
+		return
+	}
+	for part := range strings.SplitSeq(w, "/") {
+		if _, ok := r.l.namedNumber(part, realmNames, 255); !ok {
+			r.drop("Invalid rule realms %s", w)
+			return
+		}
+	}
+	r.Realms = w
+}
+
+// span reads N-N.
+func span(w string, high uint64) (low, top uint64, ok bool) {
+	from, to, cut := strings.Cut(w, "-")
+	a, b := syntax.ParseUint(from, 10, 0, high), syntax.ParseUint(to, 10, 0, high)
+	return uint64(a.Value), uint64(b.Value), cut && from != "" && to != "" && a.Problem == "" && b.Problem == "" && a.Value <= b.Value
+}
+
+func (r *ruleLine) users(string) {
+	w, ok := r.need()
+	if !ok {
+		return
+	}
+	low, high, ok := span(w, 1<<32-1)
+	if !ok {
+		r.drop("Invalid rule uidrange %s", w)
+		return
+	}
+	r.UIDRange = &[2]uint32{uint32(low), uint32(high)}
+}
+
+func (r *ruleLine) ports(what string, field **[2]uint16) {
+	w, ok := r.need()
+	if !ok {
+		return
+	}
+	low, high, ok := span(w, 65535)
+	if !ok {
+		d := Diagnostic{Code: syntax.General, Text: fmt.Sprintf("Invalid rule %s range %s - ignoring", what, w)}
+		if syntax.ParseUint(w, 10, 0, 65535).Problem == "" {
+			d.Hint = fmt.Sprintf("A single port is written %s-%s.", w, w)
+		}
+		r.a.Send(d)
+		return
+	}
+	*field = &[2]uint16{uint16(low), uint16(high)}
+}
+
+func (r *ruleLine) ipProtocol(string) {
+	w, ok := r.need()
+	if !ok {
+		return
+	}
+	if n := syntax.ParseUint(w, 10, 0, 255); n.Problem == "" && w != "" {
+		r.IPProto = new(uint8(n.Value))
+	} else if v, ok := r.l.opt.Host.Protocol(w); ok {
+		r.IPProto = &v
+	} else {
+		r.a.Report(syntax.General, "Invalid rule ipproto %s - ignoring", w)
+	}
+}
+
+func (r *ruleLine) group(string) {
+	if !r.static {
+		r.drop("Unknown word 'track_group' in rule - ignoring the rule")
+		return
+	}
+	name, ok := r.need()
+	switch {
+	case !ok:
+	case find(r.l.cfg.TrackGroups, func(g *TrackGroup) bool { return g.Name == name }) == nil:
+		r.a.Report(syntax.General, "track_group %s not found", name)
+	default:
+		r.TrackGroup = name
+	}
+}

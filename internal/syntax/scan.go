@@ -1,0 +1,322 @@
+package syntax
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// MaxLines is the number of lines after which the expansion of definitions
+// and repetitions is refused.
+const MaxLines = 200_000
+
+// Options is what a Scanner needs of the world.
+type Options struct {
+	// ConfigID is compared with the ID of "@ID" lines.
+	ConfigID string
+	// AllChecks turns every plain include into one that must succeed (--all-config).
+	AllChecks bool
+	// Glob lists the existing paths that match a pattern of *, ? and [], sorted.
+	Glob func(pattern string) []string
+	// Read gives the content of a file; see ErrDirectory and its neighbours.
+	Read func(path string) ([]byte, error)
+	// Getenv serves ${_ENV NAME}; nil: every variable is unset.
+	Getenv func(string) string
+	// WorkDir is the directory that relative names start from; "": as they are.
+	WorkDir string
+	// Seed feeds ${_RANDOM}.
+	Seed uint64
+	// Report receives the problems.
+	Report func(Diagnostic)
+}
+
+// Scanner turns the files of a configuration into logical lines.
+type Scanner struct {
+	opt      Options
+	frames   []*frame
+	queue    []Line
+	defs     map[string]definition
+	collect  *collection
+	files    []string
+	emitted  int  // lines that came out of expansions
+	gaveUp   bool // MaxLines was reached
+	random   uint64
+	multiple bool // more than one file was read
+}
+
+// frame is one thing being read: a file, the lines of a definition, or a loop.
+type frame struct {
+	file  *file
+	lines []string
+	loop  *loop
+	pos   Pos // where a definition or loop was used
+}
+
+type file struct {
+	name, path, dir string
+	data            []byte
+	line            int
+	checks          Checks
+}
+
+// collection is a definition whose value goes on in the next line.
+type collection struct {
+	name  string
+	lines []string
+	from  *frame
+}
+
+// NewScanner returns a Scanner that has opened nothing yet.
+func NewScanner(opt Options) *Scanner {
+	s := &Scanner{opt: opt, defs: map[string]definition{}}
+	s.Seed(opt.Seed)
+	return s
+}
+
+// Seed restarts ${_RANDOM}.
+func (s *Scanner) Seed(seed uint64) { s.random = seed }
+
+// Files lists the files read so far, in the order of reading.
+func (s *Scanner) Files() []string { return slices.Clone(s.files) }
+
+// Several says whether more than one file has been read, so that messages have to name it.
+func (s *Scanner) Several() bool { return s.multiple }
+
+// Checks are the include checks in force for the file being read.
+func (s *Scanner) Checks() Checks {
+	if f := s.top(); f != nil {
+		return f.checks
+	}
+	return s.initialChecks()
+}
+
+// SetChecks changes the include checks until the end of the file being read.
+func (s *Scanner) SetChecks(c Checks) {
+	if f := s.top(); f != nil {
+		f.checks = c
+	}
+}
+
+// Definitions lists the names that are defined, sorted.
+func (s *Scanner) Definitions() []string { return slices.Sorted(maps.Keys(s.defs)) }
+
+func (s *Scanner) initialChecks() Checks {
+	if s.opt.AllChecks {
+		return CheckAll
+	}
+	return 0
+}
+
+// top is the innermost file being read.
+func (s *Scanner) top() *file {
+	for _, f := range slices.Backward(s.frames) {
+		if f.file != nil {
+			return f.file
+		}
+	}
+	return nil
+}
+
+// Next returns the next logical line; false at the end of everything.
+func (s *Scanner) Next() (Line, bool) {
+	for len(s.queue) == 0 {
+		if len(s.frames) == 0 {
+			return Line{}, false
+		}
+		s.step()
+	}
+	line := s.queue[0]
+	s.queue = s.queue[1:]
+	return line, true
+}
+
+// step takes one line from the innermost frame.
+func (s *Scanner) step() {
+	f := s.frames[len(s.frames)-1]
+	switch {
+	case f.file != nil:
+		raw, ok := s.physical(f.file)
+		if !ok {
+			s.endCollection(f)
+			s.frames = s.frames[:len(s.frames)-1]
+			return
+		}
+		s.fileLine(f, raw)
+	case f.loop != nil:
+		name, value, ok := f.loop.next()
+		if !ok {
+			s.frames = s.frames[:len(s.frames)-1]
+			return
+		}
+		for i, n := range name {
+			s.defs[n] = definition{lines: []string{value[i]}}
+		}
+		s.expanded(f.loop.body, f.pos)
+	default:
+		if len(f.lines) == 0 {
+			s.frames = s.frames[:len(s.frames)-1]
+			return
+		}
+		text := f.lines[0]
+		f.lines = f.lines[1:]
+		s.expanded(text, f.pos)
+	}
+}
+
+// physical returns the next line of a file without its end; lines that are
+// too long or hold a NUL are reported and left out.
+func (s *Scanner) physical(f *file) (string, bool) {
+	for len(f.data) > 0 {
+		f.line++
+		n := bytes.IndexByte(f.data, '\n') + 1
+		if n == 0 {
+			n = len(f.data)
+		}
+		raw := f.data[:n]
+		f.data = f.data[n:]
+		pos := Pos{File: f.name, Line: f.line}
+		for len(raw) > MaxLine || (len(raw) == MaxLine && raw[MaxLine-1] != '\n') {
+			s.report(Diagnostic{
+				Code: General, Pos: pos,
+				Text:   fmt.Sprintf("line too long - the first %d bytes are ignored", MaxLine),
+				Action: fmt.Sprintf("Keep lines below %d characters; a comment counts too.", MaxLine),
+			})
+			raw = raw[min(MaxLine, len(raw)):]
+		}
+		if bytes.IndexByte(raw, 0) >= 0 {
+			s.report(Diagnostic{Code: General, Pos: pos, Text: "line holds a NUL character - ignoring it"})
+			continue
+		}
+		return strings.TrimRight(string(raw), "\r\n"), true
+	}
+	return "", false
+}
+
+// fileLine handles a line as it stands in a file.
+func (s *Scanner) fileLine(from *frame, raw string) {
+	f := from.file
+	text, lead, escaped, open := decomment(raw)
+	pos := Pos{File: f.name, Line: f.line, Col: lead + 1}
+	if open {
+		s.report(Diagnostic{Code: UnmatchedQuote, Pos: pos, Text: "Unterminated quote: '" + text + "'"})
+	}
+	if s.collect != nil && s.collect.from == from {
+		s.collectLine(text)
+		return
+	}
+	if text == "" {
+		return
+	}
+	if text[0] == '@' {
+		rest, ok := s.condition(text)
+		if !ok {
+			return
+		}
+		if escaped >= 0 {
+			escaped -= len(text) - len(rest)
+		}
+		pos.Col += len(text) - len(rest)
+		text = rest
+		if text == "" {
+			return
+		}
+	}
+	s.line(from, text, pos, escaped, open, true)
+}
+
+// expanded handles a line that came out of a definition or a loop.
+func (s *Scanner) expanded(text string, pos Pos) {
+	if s.emitted++; s.emitted > MaxLines {
+		if !s.gaveUp {
+			s.gaveUp = true
+			s.report(Diagnostic{
+				Code: General, Pos: pos,
+				Text: fmt.Sprintf("definitions and repetitions give more than %d lines - ignoring the rest", MaxLines),
+			})
+		}
+		s.frames = slices.DeleteFunc(s.frames, func(f *frame) bool { return f.file == nil })
+		return
+	}
+	text, _, _, open := decomment(text)
+	if text == "" {
+		return
+	}
+	pos.Col = 0
+	s.line(nil, text, pos, -1, open, false)
+}
+
+// condition gives what follows a condition that holds.
+func (s *Scanner) condition(text string) (string, bool) {
+	text = text[1:]
+	want := true
+	if strings.HasPrefix(text, "^") {
+		want, text = false, text[1:]
+	}
+	id, rest := text, ""
+	if i := strings.IndexAny(text, " \t"); i >= 0 {
+		id, rest = text[:i], trimLeft(text[i:])
+	}
+	return rest, (id != "" && id == s.opt.ConfigID) == want
+}
+
+// line handles a line from the definitions on.
+func (s *Scanner) line(from *frame, text string, pos Pos, escaped int, open, fromFile bool) {
+	if text[0] == '$' && s.define(from, text) {
+		return
+	}
+	if text[0] == '~' {
+		if s.repeat(text, pos) {
+			return
+		}
+	}
+	columns := fromFile
+	if strings.IndexByte(text, '$') >= 0 {
+		var changed bool
+		var tail []string
+		if text, tail, changed = s.substitute(text, pos); changed {
+			if len(tail) > 0 {
+				s.push(&frame{lines: tail, pos: pos})
+			}
+			columns, escaped = false, -1
+			if text, _, _, open = decomment(text); text == "" {
+				return
+			}
+			if text[0] == '~' && s.repeat(text, pos) {
+				return
+			}
+		}
+	}
+	if s.include(text, pos) {
+		return
+	}
+	s.emit(text, pos, columns, escaped, open)
+}
+
+func (s *Scanner) emit(text string, pos Pos, columns bool, escaped int, reported bool) {
+	parts, offsets := splitBraces(text)
+	for i, part := range parts {
+		p := pos
+		p.Col += offsets[i]
+		l := makeLine(part, p, columns)
+		l.reported = reported
+		if escaped >= 0 {
+			switch at := escaped - offsets[i]; {
+			case at < 0:
+				l.shadowed = true
+			case at < len(part):
+				l.escaped = at
+			}
+		}
+		s.queue = append(s.queue, l)
+	}
+}
+
+func (s *Scanner) push(f *frame) { s.frames = append(s.frames, f) }
+
+func (s *Scanner) report(d Diagnostic) {
+	if s.opt.Report != nil {
+		s.opt.Report(d)
+	}
+}
