@@ -25,7 +25,7 @@ func (c *riseFall) top() int { return c.rise + c.fall - 1 }
 // report takes a result. It returns the lines to log and whether the verdict
 // is new.
 func (c *riseFall) report(r *spawn.Result) (lines []string, changed bool) {
-	if r.Err == nil && r.Signal == 0 && r.Exit != c.status {
+	if r.Err == nil && !r.TimedOut && r.Signal == 0 && r.Exit != c.status {
 		c.status = r.Exit
 		lines = append(lines, fmt.Sprintf("Script `%s` now returning %d", c.name, r.Exit))
 	}

@@ -1,0 +1,431 @@
+package track
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/holdfast-ha/holdfast/internal/spawn"
+)
+
+// processStage runs a ProcessSet on a fake /proc in virtual time.
+type processStage struct {
+	*stage
+	*fakeProc
+	set    *ProcessSet
+	events chan procEvent
+}
+
+// doing is one thing that happens, this long after the one before.
+type doing struct {
+	after time.Duration
+	do    func(p *processStage)
+}
+
+func (p *processStage) send(events ...procEvent) {
+	for _, ev := range events {
+		p.events <- ev
+	}
+}
+
+// play runs a set while things happen and returns what it said.
+func play(t *testing.T, poll bool, cfgs []ProcessConfig, before func(p *processStage), doings ...doing) (*processStage, []string) {
+	t.Helper()
+	p := &processStage{stage: &stage{begin: time.Now()}, fakeProc: newFakeProc(t), events: make(chan procEvent)}
+	before(p)
+	p.set = NewProcessSet(cfgs, ProcessOptions{
+		PollOnly: poll,
+		Verdict:  func(name string, good bool, why string) { p.say("%s %v: %s", name, good, why) },
+		Log:      func(l spawn.Level, text string) { p.say("log %v %s", l, text) },
+	})
+	p.set.census.procs.root = p.root
+	p.set.listen = func(ctx context.Context) (<-chan procEvent, error) {
+		if p.events == nil {
+			return nil, errors.New("process events: not here")
+		}
+		out := make(chan procEvent)
+		go func() {
+			defer close(out)
+			for {
+				select {
+				case ev, ok := <-p.events:
+					if !ok {
+						return
+					}
+					out <- ev
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+		return out, nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- p.set.Run(ctx) }()
+	<-p.set.Ready()
+	for _, d := range doings {
+		time.Sleep(d.after)
+		synctest.Wait()
+		d.do(p)
+	}
+	synctest.Wait()
+	lines := p.lines
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	return p, lines
+}
+
+func TestProcessSet(t *testing.T) {
+	pause := func(*processStage) {}
+	one := []ProcessConfig{{Name: "p", Process: "a", QuorumMax: NoMaximum}}
+	delayed := []ProcessConfig{{Name: "p", Process: "a", QuorumMax: NoMaximum, ForkDelay: 3 * time.Second, TerminateDelay: 2 * time.Second}}
+	running := func(p *processStage) { p.put(10, "a", "a\x00") }
+	nothing := func(p *processStage) { p.put(9, "shell", "sh\x00") }
+	exit := func(p *processStage) { p.drop(10); p.send(procEvent{exited, 10, 0}) }
+
+	const (
+		good   = "true: process p has its quorum (1 running)"
+		bad    = "false: process p has no quorum (0 running, at least 1 wanted)"
+		gained = "log info Quorum gained for tracked process p"
+		lost1  = "log info Quorum lost for tracked process p"
+	)
+	tests := []struct {
+		name   string
+		poll   bool
+		cfgs   []ProcessConfig
+		before func(*processStage)
+		doings []doing
+		want   []string
+	}{
+		{
+			"the first look decides", false, one, running,
+			[]doing{{time.Minute, pause}},
+			[]string{"0s p " + good},
+		},
+		{
+			"start and end", false, one, nothing,
+			[]doing{
+				{time.Second, func(p *processStage) {
+					p.put(20, "a", "a\x00")
+					p.send(procEvent{forked, 20, 9}, procEvent{execed, 20, 0})
+				}},
+				{time.Second, func(p *processStage) { p.drop(20); p.send(procEvent{exited, 20, 0}) }},
+				{time.Second, pause},
+			},
+			[]string{"0s p " + bad, "1.02s " + gained, "1.02s p " + good, "2.02s " + lost1, "2.02s p " + bad},
+		},
+		{
+			"replaced at once: not away", false, one, running,
+			[]doing{
+				{time.Second, func(p *processStage) {
+					exit(p)
+					p.put(11, "a", "a\x00")
+					p.send(procEvent{execed, 11, 0})
+				}},
+				{time.Second, pause},
+			},
+			[]string{"0s p " + good},
+		},
+		{
+			"a fork counts until it executes", false,
+			[]ProcessConfig{{Name: "p", Process: "a", QuorumMax: 1}},
+			running,
+			[]doing{
+				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{forked, 11, 10}) }},
+				{time.Second, func(p *processStage) { p.put(11, "sh", ""); p.send(procEvent{execed, 11, 0}) }},
+				{time.Second, pause},
+			},
+			[]string{
+				"0s p " + good,
+				"1.02s " + lost1, "1.02s p false: process p has no quorum (2 running, at most 1 wanted)",
+				"2.02s " + gained, "2.02s p " + good,
+			},
+		},
+		{
+			"a new name", false, one, running,
+			[]doing{
+				{time.Second, func(p *processStage) { p.put(10, "b", "a\x00"); p.send(procEvent{renamed, 10, 0}) }},
+				{time.Second, func(p *processStage) { p.put(10, "a", "a\x00"); p.send(procEvent{renamed, 10, 0}) }},
+				{time.Second, pause},
+			},
+			[]string{"0s p " + good, "1.02s " + lost1, "1.02s p " + bad, "2.02s " + gained, "2.02s p " + good},
+		},
+		{
+			"an end waits for its delay", false, delayed, running,
+			[]doing{{time.Second, exit}, {10 * time.Second, pause}},
+			[]string{"0s p " + good, "3.02s " + lost1, "3.02s p " + bad},
+		},
+		{
+			"an end is forgotten when there is a new one in time", false, delayed, running,
+			[]doing{
+				{time.Second, exit},
+				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{execed, 11, 0}) }},
+				{time.Second, exit},
+				{10 * time.Second, pause},
+			},
+			[]string{"0s p " + good},
+		},
+		{
+			"an exec waits for no delay", false, delayed, nothing,
+			[]doing{
+				{time.Second, func(p *processStage) { p.put(10, "a", "a\x00"); p.send(procEvent{execed, 10, 0}) }},
+				{10 * time.Second, pause},
+			},
+			[]string{"0s p " + bad, "1.02s " + gained, "1.02s p " + good},
+		},
+		{
+			"a fork waits for its delay", false,
+			[]ProcessConfig{{Name: "p", Process: "a", Quorum: 2, QuorumMax: NoMaximum, ForkDelay: 3 * time.Second}},
+			running,
+			[]doing{
+				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{forked, 11, 10}) }},
+				{10 * time.Second, pause},
+			},
+			[]string{
+				"0s p false: process p has no quorum (1 running, at least 2 wanted)",
+				"4.02s " + gained, "4.02s p true: process p has its quorum (2 running)",
+			},
+		},
+		{
+			"an exec ends the delay of a fork", false,
+			[]ProcessConfig{{Name: "p", Process: "a", Quorum: 2, QuorumMax: NoMaximum, ForkDelay: 3 * time.Second}},
+			running,
+			[]doing{
+				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{forked, 11, 10}) }},
+				{time.Second, func(p *processStage) { p.put(12, "a", ""); p.send(procEvent{execed, 12, 0}) }},
+				{time.Second, pause},
+			},
+			[]string{
+				"0s p false: process p has no quorum (1 running, at least 2 wanted)",
+				"2.02s " + gained, "2.02s p true: process p has its quorum (3 running)",
+			},
+		},
+		{
+			"a delay does not hold up another process", false,
+			[]ProcessConfig{
+				{Name: "p", Process: "a", QuorumMax: NoMaximum, TerminateDelay: time.Minute},
+				{Name: "q", Process: "b", QuorumMax: NoMaximum},
+			},
+			func(p *processStage) { p.put(10, "a", ""); p.put(20, "b", "") },
+			[]doing{
+				{time.Second, exit},
+				{time.Second, func(p *processStage) { p.drop(20); p.send(procEvent{exited, 20, 0}) }},
+				{time.Second, pause},
+			},
+			[]string{
+				"0s p " + good, "0s q true: process q has its quorum (1 running)",
+				"2.02s log info Quorum lost for tracked process q",
+				"2.02s q false: process q has no quorum (0 running, at least 1 wanted)",
+			},
+		},
+		{
+			"lost events: everything is looked at", false, one, running,
+			[]doing{
+				{time.Second, func(p *processStage) { p.drop(10); p.send(procEvent{kind: lost}) }},
+				{time.Second, pause},
+			},
+			[]string{
+				"0s p " + good, "1s log detail Process events were lost: looking for tracked processes again",
+				"1.2s " + lost1, "1.2s p " + bad,
+			},
+		},
+		{
+			"what no event told of is found in the end", false, one, nothing,
+			[]doing{
+				{time.Second, func(p *processStage) { p.put(10, "a", "") }},
+				{time.Minute, pause},
+			},
+			[]string{"0s p " + bad, "30s " + gained, "30s p " + good},
+		},
+		{
+			"a process on its way out is not kept", false, one, running,
+			[]doing{
+				{time.Second, func(p *processStage) { p.send(procEvent{exited, 10, 0}) }}, // still in /proc
+				{29*time.Second + 50*time.Millisecond, func(p *processStage) { p.drop(10) }},
+				{time.Second, pause},
+			},
+			[]string{
+				"0s p " + good, "1.02s " + lost1, "1.02s p " + bad,
+				"30s " + gained, "30s p " + good, "30.1s " + lost1, "30.1s p " + bad,
+			},
+		},
+		{
+			"the events fail: polling", false, one, running,
+			[]doing{
+				{time.Second, func(p *processStage) { close(p.events) }},
+				{2500 * time.Millisecond, func(p *processStage) { p.drop(10) }},
+				{time.Second, pause},
+			},
+			[]string{
+				"0s p " + good, "1s log alert Process events have failed: looking for tracked processes every 1s",
+				"4s " + lost1, "4s p " + bad,
+			},
+		},
+		{
+			"no events: polling", false, one, func(p *processStage) { p.events = nil; running(p) },
+			[]doing{
+				{1500 * time.Millisecond, func(p *processStage) { p.drop(10) }},
+				{time.Second, running},
+				{time.Second, pause},
+			},
+			[]string{
+				"0s log info Looking for tracked processes every 1s: process events: not here", "0s p " + good,
+				"2s " + lost1, "2s p " + bad, "3s " + gained, "3s p " + good,
+			},
+		},
+		{
+			"polling with delays", true, delayed, nothing,
+			[]doing{
+				{1500 * time.Millisecond, running},                      // seen at 2s, good at 5s
+				{5 * time.Second, func(p *processStage) { p.drop(10) }}, // seen at 7s, bad at 9s
+				{time.Second, running},
+				{time.Second, func(p *processStage) { p.drop(10) }}, // seen at 9s: a new delay
+				{5 * time.Second, pause},
+			},
+			[]string{"0s p " + bad, "5s " + gained, "5s p " + good, "11s " + lost1, "11s p " + bad},
+		},
+		{
+			"/proc fails for a while", true, one, running,
+			[]doing{
+				{1500 * time.Millisecond, func(p *processStage) { p.must(os.Rename(p.root, p.root+"x")) }},
+				{2 * time.Second, func(p *processStage) { p.must(os.Rename(p.root+"x", p.root)); p.drop(10) }},
+				{time.Second, pause},
+			},
+			[]string{
+				"0s p " + good, "2s log alert Tracked processes: listing processes: open PROC: no such file or directory",
+				"4s " + lost1, "4s p " + bad,
+			},
+		},
+		{"nothing to track", false, nil, running, []doing{{time.Minute, pause}}, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, got := play(t, test.poll, test.cfgs, test.before, test.doings...)
+				for i := range got {
+					got[i] = strings.ReplaceAll(got[i], p.root, "PROC")
+				}
+				if diff := cmp.Diff(test.want, got); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+func (p *processStage) must(err error) {
+	p.t.Helper()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func TestProcessState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfgs := []ProcessConfig{
+			{Name: "p", Process: "a", QuorumMax: NoMaximum, TerminateDelay: 5 * time.Second},
+			{Name: "q", Process: "a", Quorum: 2, QuorumMax: NoMaximum, ForkDelay: 5 * time.Second},
+		}
+		check := func(when string, want ...ProcessState) func(*processStage) {
+			return func(p *processStage) {
+				if diff := cmp.Diff(want, p.set.State()); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", when, diff)
+				}
+				if p.set.Mode() != "process events" {
+					t.Errorf("mode %q", p.set.Mode())
+				}
+			}
+		}
+		play(t, false, cfgs, func(p *processStage) { p.put(10, "a", "") },
+			doing{time.Second, check("start",
+				ProcessState{Name: "p", Count: 1, Known: true, Good: true}, ProcessState{Name: "q", Count: 1, Known: true})},
+			doing{0, func(p *processStage) { p.send(procEvent{forked, 11, 10}) }},
+			doing{time.Second, check("fork",
+				ProcessState{Name: "p", Count: 2, Known: true, Good: true}, ProcessState{Name: "q", Count: 2, Known: true, ForkPending: true})},
+			doing{0, func(p *processStage) { p.send(procEvent{exited, 10, 0}, procEvent{exited, 11, 0}) }},
+			doing{time.Second, check("exit",
+				ProcessState{Name: "p", Known: true, Good: true, TerminatePending: true}, ProcessState{Name: "q", Known: true})},
+		)
+	})
+}
+
+// A real process, followed by events where this kernel has them for us, and by
+// polling.
+func TestProcessReal(t *testing.T) {
+	for _, poll := range []bool{true, false} {
+		t.Run(map[bool]string{true: "polling", false: "events"}[poll], func(t *testing.T) {
+			name := fmt.Sprintf("hf-%d", os.Getpid())
+			prog := filepath.Join(t.TempDir(), name)
+			copyFile(t, "/bin/sleep", prog)
+			verdicts := make(chan string, 10)
+			set := NewProcessSet([]ProcessConfig{{Name: "p", Process: name, QuorumMax: NoMaximum}}, ProcessOptions{
+				PollOnly: poll, Poll: 20 * time.Millisecond,
+				Verdict: func(_ string, _ bool, why string) { verdicts <- why },
+				Log:     func(_ spawn.Level, text string) { t.Log(text) },
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() { defer close(done); _ = set.Run(ctx) }()
+			defer func() { cancel(); <-done }()
+			expect := func(want string) {
+				t.Helper()
+				select {
+				case got := <-verdicts:
+					if got != want {
+						t.Errorf("%q, want %q", got, want)
+					}
+				case <-time.After(10 * time.Second):
+					t.Fatalf("no verdict, want %q", want)
+				}
+			}
+			expect("process p has no quorum (0 running, at least 1 wanted)")
+			<-set.Ready()
+			if !poll && set.Mode() != "process events" {
+				t.Skip("no process events here: they need the initial namespaces and CAP_NET_ADMIN")
+			}
+			cmd := exec.Command(prog, "60")
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			expect("process p has its quorum (1 running)")
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			// Not waited for: a zombie does not count.
+			expect("process p has no quorum (0 running, at least 1 wanted)")
+			_ = cmd.Wait()
+		})
+	}
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	src, err := os.Open(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	dst, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(dst, src); err != nil {
+		t.Fatal(err)
+	}
+	if err := dst.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
