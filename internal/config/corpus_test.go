@@ -25,18 +25,25 @@ func corpusDir(t *testing.T) string {
 }
 
 var (
-	pathWord  = regexp.MustCompile(`/[A-Za-z0-9_.+@%/-]+`)
-	firstWord = regexp.MustCompile(`[A-Za-z0-9_./-]+`)
-	ifaceWord = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.@:-]*$`)
+	pathWord    = regexp.MustCompile(`/[A-Za-z0-9_.+@%/-]+`)
+	firstWord   = regexp.MustCompile(`[A-Za-z0-9_./-]+`)
+	linkName    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.@:-]{0,14}$`)
+	createdLink = regexp.MustCompile(`(?m)use_(?:vmac|ipvlan)[ \t]+([^#!\n]*)`)
 )
 
 // permissive is the machine on which everything that a file mentions exists.
 func permissive(text string) *fakeHost {
 	f := newFakeHost()
 	f.links = []Link{{Name: "lo", Index: 1, MTU: 65536, Loopback: true}}
-	for _, w := range strings.Fields(text) {
-		w = strings.Trim(w, `"'`)
-		if ifaceWord.MatchString(w) && len(w) <= 15 && w != "lo" && !slices.ContainsFunc(f.links, func(l Link) bool { return l.Name == w }) {
+	created := map[string]bool{"lo": true}
+	for _, m := range createdLink.FindAllStringSubmatch(text, -1) {
+		for _, w := range strings.Fields(m[1]) {
+			created[w] = true
+		}
+	}
+	for _, w := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n=\"'{}", r) }) {
+		if linkName.MatchString(w) && !created[w] {
+			created[w] = true
 			f.links = append(f.links, Link{Name: w, Index: len(f.links) + 1, MTU: 1500, Multicast: true, Ethernet: true})
 		}
 	}
@@ -55,7 +62,16 @@ func permissive(text string) *fakeHost {
 			f.script("/usr/bin/"+w, 0o755)
 		}
 	}
-	f.users = nil
+	for _, dir := range []string{"/bin", "/sbin", "/lib"} { // a system with merged /usr
+		if _, ok := f.files[dir]; ok {
+			f.symlinks[dir] = "usr" + dir
+			for p := range f.files {
+				if rest, ok := strings.CutPrefix(p, dir+"/"); ok {
+					f.script("/usr"+dir+"/"+rest, 0o755)
+				}
+			}
+		}
+	}
 	return f
 }
 

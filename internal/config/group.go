@@ -10,7 +10,6 @@ import (
 type groupDraft struct {
 	*SyncGroup
 	listed      bool // a group block was read
-	dropped     bool // keepalived lost it to a second group block
 	smtpAlert   *bool
 	prioChanges *bool
 }

@@ -13,26 +13,23 @@ import (
 // was not decides much of what the missing settings become.
 type instanceDraft struct {
 	*Instance
-	family          family
-	stateSet        bool // StateMaster was given
-	prioritySet     bool
-	versionSet      bool // Version was given, or follows from an IPv6 address
-	unicastKeyword  bool
-	faultNoPeer     bool // unicast_fault_no_peer
-	accept          *bool
-	strict          *bool
-	ownerIgnore     *bool
-	lowerNoAdvert   *bool
-	higherSend      *bool
-	lowerDelaySet   bool // garp_lower_prio_delay was given
-	lowerRepeatSet  bool
-	smtpAlert       *bool
-	prioChanges     *bool
-	ttlSet          bool
-	downSet         bool
-	vmacNoInterface bool // use_vmac was cleared for want of an interface
-	hmacMaxKey      int
-	group           *SyncGroup
+	family         family
+	stateSet       bool // StateMaster was given
+	prioritySet    bool
+	versionSet     bool // Version was given, or follows from an IPv6 address
+	unicastKeyword bool
+	faultNoPeer    bool // unicast_fault_no_peer
+	accept         *bool
+	strict         *bool
+	ownerIgnore    *bool
+	lowerNoAdvert  *bool
+	higherSend     *bool
+	lowerDelaySet  bool // garp_lower_prio_delay was given
+	lowerRepeatSet bool
+	smtpAlert      *bool
+	prioChanges    *bool
+	downSet        bool
+	group          *SyncGroup
 }
 
 type family uint8

@@ -116,15 +116,6 @@ func (l *loader) boolean(a *syntax.Args, bad string) (bool, bool) {
 	return v, ok
 }
 
-// optional reads a word whose absence is reported but ends nothing.
-func (l *loader) optional(a *syntax.Args) (string, bool) {
-	w, ok := a.Next()
-	if !ok {
-		a.Report(syntax.General, "%s - no value specified", a.Keyword())
-	}
-	return w, ok
-}
-
 // address reads an address in the strict notations; the zone is refused.
 func address(s string) (netip.Addr, bool) {
 	ip, err := netip.ParseAddr(s)

@@ -110,7 +110,6 @@ type reference struct {
 	name string
 	args []string
 	size int // bytes of the reference
-	bad  bool
 }
 
 // parseReference recognises $NAME and ${NAME ARGS} at the start of s.
