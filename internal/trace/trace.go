@@ -74,7 +74,7 @@ func (p *parser) line(s string, n int) error {
 	if !p.begun {
 		return p.first(s)
 	}
-	if rest, ok := strings.CutPrefix(s, "instance "); ok && len(p.t.Lines) == 0 {
+	if rest, ok := strings.CutPrefix(s+" ", "instance "); ok && len(p.t.Lines) == 0 {
 		return p.instance(rest)
 	}
 	if err := p.headerDone(); err != nil {
