@@ -1,0 +1,235 @@
+package interop_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/internal/interop"
+	"github.com/holdfast-ha/holdfast/internal/nettest"
+)
+
+// frrDir is where Debian installs FRR's daemons.
+const frrDir = "/usr/lib/frr"
+
+// TestFRR tries the daemon with a second independent implementation, FRR's
+// vrrpd, which speaks from virtual MAC addresses: its crash, and being taken
+// over and given back to.
+func TestFRR(t *testing.T) {
+	for _, proto := range interop.Protocols {
+		if proto.Unicast || proto.Pass {
+			continue // FRR knows neither
+		}
+		t.Run(proto.Name+"/crash", func(t *testing.T) {
+			t.Parallel()
+			f := newFRR(t, proto, lowPriority)
+			f.await(func() bool { return f.d.State(interop.Instance) == "BACKUP" && len(f.theirs()) > 5 }, "FRR to be master")
+			if n := len(f.ours()); n != 0 {
+				t.Errorf("the backup sent %d adverts", n)
+			}
+			f.crash()
+			f.await(func() bool { return len(f.ours()) > 0 && f.holds() }, "the takeover")
+			theirs := f.theirs()
+			gap, want := f.ours()[0].Time.Sub(theirs[len(theirs)-1].Time), f.proto.DownTime(lowPriority)
+			t.Logf("takeover after a crash: %v, %v beyond the protocol's %v", gap, gap-want, want)
+			if gap < want-early {
+				t.Errorf("takeover %v too early", want-gap)
+			}
+		})
+		t.Run(proto.Name+"/preempt", func(t *testing.T) {
+			t.Parallel()
+			const higher = highPriority + 50
+			f := newFRR(t, proto, higher)
+			f.await(func() bool { return f.holds() && len(f.ours()) > 5 }, "preemption")
+			if since := f.ours()[2].Time; last(f.theirs()).After(since) {
+				t.Error("FRR still sends after it was preempted")
+			}
+			if err := f.d.Stop(); err != nil {
+				t.Error(err)
+			}
+			stop := last(f.ours())
+			f.await(func() bool { return last(f.theirs()).After(stop) }, "FRR to take over again")
+			if p := f.ours()[len(f.ours())-1].Priority; p != 0 {
+				t.Errorf("the last advert had priority %d, want 0", p)
+			}
+			i := slices.IndexFunc(f.theirs(), func(a nettest.Advert) bool { return a.Time.After(stop) })
+			t.Logf("FRR took over %v after priority 0, skew %v", f.theirs()[i].Time.Sub(stop), f.proto.Skew(highPriority))
+		})
+	}
+}
+
+// last returns when the last of the adverts was sent.
+func last(adverts []nettest.Advert) time.Time {
+	if len(adverts) == 0 {
+		return time.Time{}
+	}
+	return adverts[len(adverts)-1].Time
+}
+
+// frr is FRR on node 1 with the high priority and our daemon on node 2.
+type frr struct {
+	t     *testing.T
+	proto interop.Protocol
+	lan   *nettest.LAN
+	cap   *nettest.Capture
+	d     *interop.Daemon
+	dir   string
+}
+
+func newFRR(t *testing.T, proto interop.Protocol, priority int) *frr {
+	t.Helper()
+	nettest.Require(t)
+	account, err := user.Lookup("frr")
+	if err != nil {
+		t.Skipf("needs Debian's frr, see scripts/setup: %v", err)
+	}
+	f := &frr{t: t, proto: proto, lan: nettest.NewLANT(t, 2, nettest.Options{})}
+	f.cap = f.lan.CaptureT(t)
+	if f.dir, err = os.MkdirTemp("", "frr"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(f.dir) })
+	uid, _ := strconv.Atoi(account.Uid)
+	gid, _ := strconv.Atoi(account.Gid)
+	if err := os.Chown(f.dir, uid, gid); err != nil {
+		t.Skipf("needs to run FRR as its own user: %v", err)
+	}
+	f.macvlan()
+	f.run("zebra", "zserv.api", "")
+	f.run("vrrpd", "vrrpd.vty", f.config())
+	f.await(func() bool { return len(f.theirs()) > 0 }, "adverts of FRR")
+
+	conf := interop.Conf{Protocol: proto, LAN: f.lan, Node: 2, Priority: priority}
+	if f.d, err = interop.Start(f.lan.Node(2), ours, t.TempDir(), conf.String()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("log:\n%s\ncaptured:\n%s", f.d.Log(), summary(f.cap.Adverts()[:min(30, len(f.cap.Adverts()))], 30))
+		}
+	})
+	return f
+}
+
+// mac is the virtual router's MAC address (RFC 5798 section 7.3).
+func (f *frr) mac() net.HardwareAddr {
+	family := byte(1)
+	if f.proto.IPv6 {
+		family = 2
+	}
+	return net.HardwareAddr{0, 0, 0x5e, 0, family, interop.VRID}
+}
+
+// macvlan makes the interface that vrrpd expects: it finds it by its MAC.
+func (f *frr) macvlan() {
+	f.t.Helper()
+	const name = "vr"
+	check := func(err error) {
+		f.t.Helper()
+		if err != nil {
+			f.t.Fatalf("make interface for FRR: %v", err)
+		}
+	}
+	h := f.lan.Node(1).Handle()
+	eth, err := h.LinkByName(f.lan.Iface())
+	check(err)
+	link := &netlink.Macvlan{
+		LinkAttrs: netlink.LinkAttrs{Name: name, ParentIndex: eth.Attrs().Index, HardwareAddr: f.mac()},
+		Mode:      netlink.MACVLAN_MODE_BRIDGE,
+	}
+	check(h.LinkAdd(link))
+	// A link-local address of its own for IPv6, as the source; none for IPv4.
+	mode := "1"
+	if f.proto.IPv6 {
+		mode = "3"
+	}
+	check(f.lan.Node(1).Sysctl("net.ipv6.conf."+name+".addr_gen_mode", mode))
+	for _, vip := range f.proto.VIPs() {
+		addr := addrOf(vip)
+		addr.Flags = unix.IFA_F_NODAD
+		check(h.AddrAdd(link, addr))
+	}
+	check(h.LinkSetUp(link))
+}
+
+func (f *frr) config() string {
+	out := fmt.Sprintf("interface %s\n", f.lan.Iface())
+	set := func(format string, args ...any) {
+		out += fmt.Sprintf(" vrrp %d ", interop.VRID) + fmt.Sprintf(format, args...) + "\n"
+	}
+	set("version %d", f.proto.Version)
+	set("priority %d", highPriority)
+	set("advertisement-interval %d", f.proto.Interval.Milliseconds())
+	for _, vip := range f.proto.VIPs() {
+		family := "ip"
+		if vip.Addr().Is6() {
+			family = "ipv6"
+		}
+		set("%s %v", family, vip.Addr())
+	}
+	return out
+}
+
+// run starts one of FRR's daemons and waits for its socket.
+func (f *frr) run(name, socket, conf string) {
+	f.t.Helper()
+	file := func(n string) string { return filepath.Join(f.dir, n) }
+	if err := os.WriteFile(file(name+".conf"), []byte(conf), 0o644); err != nil {
+		f.t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(frrDir, name), "-f", file(name+".conf"), "-i", file(name+".pid"),
+		"-z", file("zserv.api"), "--vty_socket", f.dir, "-P", "0", "-u", "frr", "-g", "frr")
+	if _, err := f.lan.Node(1).Start(cmd); err != nil {
+		f.t.Fatal(err)
+	}
+	f.await(func() bool { _, err := os.Stat(file(socket)); return err == nil }, "FRR's "+name)
+}
+
+// crash kills FRR and the machine with it.
+func (f *frr) crash() {
+	f.t.Helper()
+	for _, pid := range f.lan.Node(1).PIDs() {
+		_ = unix.Kill(pid, unix.SIGKILL)
+	}
+	if err := f.lan.Cut(1); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *frr) await(cond func() bool, what string) {
+	f.t.Helper()
+	nettest.WaitFor(f.t, patience, cond, what)
+}
+
+// holds reports whether our daemon is MASTER and has its addresses.
+func (f *frr) holds() bool {
+	for _, vip := range f.proto.VIPs() {
+		if !f.lan.Node(2).HasAddr(vip.Addr()) {
+			return false
+		}
+	}
+	return f.d.State(interop.Instance) == "MASTER"
+}
+
+func (f *frr) theirs() []nettest.Advert { return f.from(f.mac()) }
+func (f *frr) ours() []nettest.Advert   { return f.from(f.lan.MAC(2)) }
+
+func (f *frr) from(mac net.HardwareAddr) []nettest.Advert {
+	var out []nettest.Advert
+	for _, a := range f.cap.Adverts() {
+		if a.SrcMAC.String() == mac.String() {
+			out = append(out, a)
+		}
+	}
+	return out
+}
