@@ -403,9 +403,10 @@ func TestHolderUnanswered(t *testing.T) {
 	}
 	requests(t, f, add)
 
-	// Still not known.
+	// A refusal now tells nothing about the first attempt.
+	f.fail[add] = errors.New("permission denied")
 	_, err = h.Apply(t.Context(), wanted)
-	if !errors.Is(err, ErrUnanswered) || len(h.Held()) != 0 {
+	if !errors.Is(err, f.fail[add]) || len(h.Held()) != 0 {
 		t.Fatalf("Apply = %v, held %v", err, h.Held())
 	}
 	requests(t, f, add)
@@ -413,6 +414,7 @@ func TestHolderUnanswered(t *testing.T) {
 	_, _ = h.Release(t.Context())
 	requests(t, f, "delete 192.0.2.10/32 dev eth0")
 
+	f.fail[add] = ErrUnanswered
 	_, _ = h.Apply(t.Context(), wanted)
 	clear(f.fail)
 	res, err := h.Apply(t.Context(), wanted)

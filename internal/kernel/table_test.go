@@ -143,8 +143,13 @@ func renderState(s AddrState) string {
 		flag AddrFlags
 		name string
 	}{
-		{FlagSecondary, "secondary"}, {FlagNoDAD, "nodad"}, {FlagHomeAddress, "home"}, {FlagDeprecated, "deprecated"},
-		{FlagManageTemp, "mngtmpaddr"}, {FlagNoPrefixRoute, "noprefixroute"}, {FlagMCAutoJoin, "autojoin"},
+		{FlagSecondary, "secondary"},
+		{FlagNoDAD, "nodad"},
+		{FlagHomeAddress, "home"},
+		{FlagDeprecated, "deprecated"},
+		{FlagManageTemp, "mngtmpaddr"},
+		{FlagNoPrefixRoute, "noprefixroute"},
+		{FlagMCAutoJoin, "autojoin"},
 	} {
 		if s.Flags&f.flag != 0 {
 			b.WriteString(" " + f.name)
