@@ -118,6 +118,23 @@ func TestContext(t *testing.T) {
 	}
 }
 
+// The cause of the end decides how long a child may take for it.
+func TestStopGrace(t *testing.T) {
+	noChildren(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	file := filepath.Join(t.TempDir(), "pid")
+	c := sh("trap '' TERM; echo $$ >" + file + "; while :; do sleep 0.01; done")
+	slow := quick
+	slow.stop = time.Hour
+	result := make(chan Result)
+	go func() { result <- run(ctx, &c, slow) }()
+	pidIn(t, file)
+	cancel(Stop{Grace: 10 * time.Millisecond})
+	if got := <-result; got.Signal != syscall.SIGKILL || !errors.Is(got.Err, context.Canceled) {
+		t.Errorf("%+v, want killed", got)
+	}
+}
+
 // A thread that ends while a child runs must not end the child.
 func TestThreadsEnd(t *testing.T) {
 	noChildren(t)

@@ -95,9 +95,6 @@ type Cmd struct {
 	// Timeout ends the group with SIGTERM, two seconds later with SIGKILL.
 	// 0: no limit.
 	Timeout time.Duration
-	// StopGrace is the time between SIGTERM and SIGKILL when the context of
-	// Run ends. 0: one second.
-	StopGrace time.Duration
 
 	// Capture keeps the last 4 KiB of the output in Result.Output. What the
 	// child leaves running in the background loses its output when the child
@@ -149,6 +146,13 @@ type Result struct {
 	Duration  time.Duration
 	Output    []byte // with Cmd.Capture
 }
+
+// Stop is a cause for which a context may be cancelled: it sets the time between
+// SIGTERM and SIGKILL. For any other cause that is one second.
+type Stop struct{ Grace time.Duration }
+
+// Error implements error.
+func (s Stop) Error() string { return "stopped" }
 
 // ErrLost is the error of a child that somebody else has waited for.
 var ErrLost = errors.New("the child is gone and its exit status is lost: does another part of the program wait for all children?")
@@ -214,7 +218,7 @@ type schedule struct {
 	kill  time.Duration // SIGTERM for the time limit to SIGKILL
 	stuck time.Duration // SIGKILL to Stuck, or for the context to giving up
 	again time.Duration // between further SIGKILLs
-	stop  time.Duration // SIGTERM for the context to SIGKILL, default of Cmd.StopGrace
+	stop  time.Duration // SIGTERM for the context to SIGKILL, unless a Stop says otherwise
 }
 
 var defaultSchedule = schedule{
@@ -225,8 +229,8 @@ var defaultSchedule = schedule{
 }
 
 // Run runs the command and returns when it has ended. When ctx ends first, the
-// group gets SIGTERM and after Cmd.StopGrace SIGKILL; Run returns at most two
-// seconds after that.
+// group gets SIGTERM and a second later SIGKILL (see Stop); Run returns at most
+// two seconds after that.
 //
 // What the child left running in its group is not touched, unless the child
 // was ended by a signal from here.
@@ -237,9 +241,6 @@ func Run(ctx context.Context, c Cmd) Result {
 func run(ctx context.Context, c *Cmd, s schedule) Result {
 	if err := ctx.Err(); err != nil {
 		return Result{Err: err}
-	}
-	if c.StopGrace > 0 {
-		s.stop = c.StopGrace
 	}
 	begin := time.Now()
 	p := newChild(c)
@@ -274,7 +275,11 @@ func (p *child) supervise(ctx context.Context, s schedule) Result {
 			}
 			step = Termed
 			p.report(step)
-			timer.Reset(s.stop)
+			grace := s.stop
+			if stop, ok := errors.AsType[Stop](context.Cause(ctx)); ok {
+				grace = stop.Grace
+			}
+			timer.Reset(grace)
 
 		case <-timer.C:
 			switch {
