@@ -25,7 +25,7 @@ const answerTime = 5 * time.Second
 var errOverrun = errors.New("netlink notifications lost")
 
 // listTries is how often a listing is tried that changes interrupt.
-const listTries = 20
+const listTries = 50
 
 // errInterrupted says that what was being listed changed meanwhile, so that
 // something may be missing.
@@ -64,9 +64,9 @@ func (c *conn) setUp(fd int, groups []uint) error {
 			return err
 		}
 	}
-	// Comforts that old kernels lack: reasons in words, answers that do not
-	// repeat the request, and listings of a single link.
-	for _, opt := range []int{unix.NETLINK_EXT_ACK, unix.NETLINK_CAP_ACK, unix.NETLINK_GET_STRICT_CHK} {
+	// Comforts that old kernels lack: reasons in words, and answers that do not
+	// repeat the request.
+	for _, opt := range []int{unix.NETLINK_EXT_ACK, unix.NETLINK_CAP_ACK} {
 		_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, opt, 1)
 	}
 	sa, err := unix.Getsockname(fd)

@@ -78,24 +78,32 @@ func absentError(err error) bool {
 	return errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENXIO)
 }
 
-// change sends a change of an address. A kernel that refuses IFA_PROTO gets the
-// request without; kernels that do not know it commonly just ignore it.
+// change sends a change of an address.
 func (h *Handle) change(ctx context.Context, op Op, index int, a Address) error {
-	req, err := addressRequest(op, index, a, !h.noProto)
-	if err != nil {
+	return tryProto(op == OpAdd, &h.noProto, func(proto bool) error {
+		req, err := addressRequest(op, index, a, proto)
+		if err != nil {
+			return err
+		}
+		return h.conn.execute(ctx, req, nil)
+	})
+}
+
+// tryProto calls send with IFA_PROTO if it is of use and has not been refused.
+// A kernel that refuses it gets the request without, now and from now on; those
+// that do not know it commonly just ignore it.
+func tryProto(use bool, refused *bool, send func(proto bool) error) error {
+	use = use && !*refused
+	err := send(use)
+	if !use || !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EOPNOTSUPP) {
 		return err
 	}
-	err = h.conn.execute(ctx, req, nil)
-	refused := errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP)
-	if op == OpDelete || h.noProto || !refused {
+	if send(false) != nil {
+		// It was something else.
 		return err
 	}
-	if req, err = addressRequest(op, index, a, false); err != nil {
-		return err
-	}
-	err = h.conn.execute(ctx, req, nil)
-	h.noProto = err == nil
-	return err
+	*refused = true
+	return nil
 }
 
 // ListAddresses implements [AddressTable]: IPv4 before IPv6, each in the
@@ -114,12 +122,14 @@ func (h *Handle) ListAddresses(ctx context.Context, link string) ([]AddrState, e
 	}
 	var list []AddrState
 	for _, family := range families {
-		part, err := h.conn.addresses(ctx, family, index)
+		all, err := h.conn.addresses(ctx, family)
 		if err != nil {
 			return nil, err
 		}
-		for _, a := range part {
-			list = append(list, a.AddrState)
+		for _, a := range all {
+			if a.index == index {
+				list = append(list, a.AddrState)
+			}
 		}
 	}
 	return list, nil
@@ -164,11 +174,13 @@ type linkAddr struct {
 	AddrState
 }
 
-// addresses lists the addresses of a family, on one link unless index is 0.
-func (c *conn) addresses(ctx context.Context, family, index int) ([]linkAddr, error) {
+// addresses lists the addresses of a family on all links. The kernel could list
+// those of one link, but does not notice then that an address deleted meanwhile
+// has moved others into the part that was already read, where they are missed.
+func (c *conn) addresses(ctx context.Context, family int) ([]linkAddr, error) {
 	var list []linkAddr
 	var bad error
-	err := c.list(ctx, listAddresses(family, index), func() { list, bad = nil, nil }, func(m syscall.NetlinkMessage) {
+	err := c.list(ctx, listAddresses(family), func() { list, bad = nil, nil }, func(m syscall.NetlinkMessage) {
 		// A kernel without IPv6 lists IPv4 addresses when asked for it.
 		if len(m.Data) == 0 || int(m.Data[0]) != family {
 			return
@@ -178,9 +190,7 @@ func (c *conn) addresses(ctx context.Context, family, index int) ([]linkAddr, er
 			bad = err
 			return
 		}
-		if index == 0 || i == index {
-			list = append(list, linkAddr{i, a})
-		}
+		list = append(list, linkAddr{i, a})
 	})
 	return list, errors.Join(err, bad)
 }
@@ -211,7 +221,7 @@ func (c *conn) picture(ctx context.Context) (*Picture, error) {
 	}
 	p := &Picture{Links: links}
 	for _, family := range families {
-		list, err := c.addresses(ctx, family, 0)
+		list, err := c.addresses(ctx, family)
 		if err != nil {
 			return nil, fmt.Errorf("list addresses: %w", err)
 		}

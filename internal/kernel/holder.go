@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // Op is a change of the table of addresses.
@@ -100,6 +101,11 @@ func (h *Holder) Held() []Address {
 	return out
 }
 
+// Holds reports whether an address of a link is one that is set.
+func (h *Holder) Holds(link string, s AddrState) bool {
+	return slices.ContainsFunc(h.held, func(x holding) bool { return x.sure && x.Link == link && x.Is(s) })
+}
+
 // Apply makes wanted the addresses that are held: it deletes what is held and
 // not wanted, then adds what is wanted and not held, both in list order. A
 // change in any field of an address is a deletion and an addition. Of several
@@ -160,8 +166,9 @@ func (h *Holder) Release(ctx context.Context) (Result, error) { return h.Apply(c
 // those that are not. They are no longer held: the next Apply adds them again.
 // Of links that cannot be listed nothing is returned, but an error.
 //
-// It is meant for the moment when an [AddressRemoved] names a held address: the
-// event may be an old one, about a removal by this holder.
+// It is meant for the moment when an [AddressRemoved] names an address that
+// [Holder.Holds]: the event may be an old one, about a removal by this holder
+// before it added the address again.
 func (h *Holder) Check(ctx context.Context) ([]Address, error) {
 	suspects := make([]Address, 0, len(h.held))
 	for _, x := range h.held {

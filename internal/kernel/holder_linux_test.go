@@ -2,9 +2,12 @@ package kernel
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,6 +145,68 @@ func TestListAddressesAgreesWithLibrary(t *testing.T) {
 	}
 }
 
+// The table is the same as the tool of the distribution shows it.
+func TestAddressesAgreeWithTool(t *testing.T) {
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip("the ip program is not installed")
+	}
+	ns, h := newSpace(t, "eth0")
+	if _, err := NewHolder(h).Apply(t.Context(), holderTests[0].steps[0].wanted); err != nil {
+		t.Fatal(err)
+	}
+	var out []byte
+	must(t, ns.Do(func() (err error) {
+		out, err = exec.Command("ip", "-N", "-j", "address", "show", "dev", "eth0").Output()
+		return err
+	}))
+	var links []struct {
+		AddrInfo []struct {
+			Local      string
+			Address    string // peer
+			Prefixlen  int
+			Broadcast  string
+			Scope      string
+			Label      string
+			Preferred  uint32 `json:"preferred_life_time"`
+			Valid      uint32 `json:"valid_life_time"`
+			NoDAD      bool
+			Deprecated bool
+			NoPrefix   bool `json:"noprefixroute"`
+		} `json:"addr_info"`
+	}
+	if err := json.Unmarshal(out, &links); err != nil || len(links) != 1 {
+		t.Fatalf("%v in %s", err, out)
+	}
+	var want, got []string
+	line := func(v ...any) string { return strings.TrimSpace(fmt.Sprintln(v...)) }
+	for _, a := range links[0].AddrInfo {
+		peer := ""
+		if a.Address != "" {
+			peer, a.Prefixlen = fmt.Sprintf("%s/%d", a.Address, a.Prefixlen), netip.MustParseAddr(a.Local).BitLen()
+		}
+		want = append(want, line(a.Local, a.Prefixlen, peer, a.Broadcast, a.Scope, a.Label, a.Preferred, a.Valid, a.NoDAD, a.Deprecated, a.NoPrefix))
+	}
+	list, err := h.ListAddresses(t.Context(), "eth0")
+	must(t, err)
+	for _, a := range list {
+		peer, brd := "", ""
+		if a.Peer.IsValid() {
+			peer = a.Peer.String()
+		}
+		if a.Broadcast.IsValid() {
+			brd = a.Broadcast.String()
+		}
+		has := func(f AddrFlags) bool { return a.Flags&f != 0 }
+		got = append(got, line(a.Prefix.Addr(), a.Prefix.Bits(), peer, brd, a.Scope, a.Label, a.PreferredLft, a.ValidLft,
+			has(FlagNoDAD), has(FlagDeprecated), has(FlagNoPrefixRoute)))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("addresses (-ip +ours):\n%s", diff)
+	}
+}
+
 func TestChangeAddressErrors(t *testing.T) {
 	ns, h := newSpace(t, "eth0")
 	if err := ns.Sysctl("net.ipv6.conf.eth0.disable_ipv6", "1"); err != nil {
@@ -186,6 +251,82 @@ func TestChangeAddressErrors(t *testing.T) {
 	if !errors.As(err, &re) || re.Type != unix.RTM_NEWADDR || re.Seq == 0 || re.Port == 0 || re.Errno != unix.EACCES {
 		t.Errorf("error %#v, want a RequestError with all fields", err)
 	}
+}
+
+func TestTryProto(t *testing.T) {
+	other := errors.New("other")
+	tests := []struct {
+		name    string
+		use     bool
+		refused bool
+		answers map[bool]error // to requests with and without IFA_PROTO
+		want    error
+		sent    []bool
+		after   bool
+	}{
+		{name: "accepted", use: true, sent: []bool{true}},
+		{name: "of no use", sent: []bool{false}},
+		{name: "refused", use: true, answers: map[bool]error{true: unix.EINVAL}, sent: []bool{true, false}, after: true},
+		{name: "not supported", use: true, answers: map[bool]error{true: unix.EOPNOTSUPP}, sent: []bool{true, false}, after: true},
+		{name: "refused before", use: true, refused: true, sent: []bool{false}, after: true},
+		{
+			name: "not the reason", use: true, answers: map[bool]error{true: unix.EINVAL, false: unix.EINVAL},
+			want: unix.EINVAL, sent: []bool{true, false},
+		},
+		{name: "another error", use: true, answers: map[bool]error{true: other}, want: other, sent: []bool{true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var sent []bool
+			err := tryProto(tt.use, &tt.refused, func(proto bool) error {
+				sent = append(sent, proto)
+				return tt.answers[proto]
+			})
+			if !errors.Is(err, tt.want) || !slices.Equal(sent, tt.sent) || tt.refused != tt.after {
+				t.Errorf("error %v, sent %v, refused %v; want %v, %v, %v", err, sent, tt.refused, tt.want, tt.sent, tt.after)
+			}
+		})
+	}
+}
+
+// A listing is whole or fails, however much changes meanwhile. The addresses
+// that come and go are the first of the list, so that the others move in it.
+func TestListWhileChanging(t *testing.T) {
+	ns, h := newSpace(t, "eth0")
+	other := func(i int) Address { return eth0(fmt.Sprintf("192.0.2.%d/32", i%250)) }
+	for i := range 250 {
+		change(t, h, OpAdd, other(i))
+	}
+	var wanted []Address
+	for i := range 1500 {
+		wanted = append(wanted, eth0(fmt.Sprintf("198.51.%d.%d/32", i/250, i%250)))
+	}
+	holder := NewHolder(h)
+	if _, err := holder.Apply(t.Context(), wanted); err != nil {
+		t.Fatal(err)
+	}
+	busy := openHandle(t, ns)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for i := 0; ctx.Err() == nil; i++ {
+			_, _ = busy.ChangeAddress(ctx, OpDelete, other(i))
+			_, _ = busy.ChangeAddress(ctx, OpAdd, other(i))
+		}
+	}()
+	failed := 0
+	for range 20 {
+		switch lost, err := holder.Check(t.Context()); {
+		case errors.Is(err, errInterrupted):
+			failed++
+		case err != nil || len(lost) > 0:
+			t.Errorf("lost %d addresses, error %v", len(lost), err)
+		}
+	}
+	t.Logf("%d of 20 listings were given up", failed)
+	cancel()
+	<-ended
 }
 
 // The kernel's answers stay matched to the requests when many use a handle.

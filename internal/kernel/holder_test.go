@@ -473,7 +473,13 @@ func TestHolderCheck(t *testing.T) {
 	change(t, f, OpDelete, wanted[1])
 	f.requests = nil
 
+	if s := newState(wanted[0], nil); !h.Holds("eth0", s) || h.Holds("eth1", s) {
+		t.Errorf("Holds(%v) is true for eth0 %v, eth1 %v", s, h.Holds("eth0", s), h.Holds("eth1", s))
+	}
 	lost, err := h.Check(t.Context())
+	if h.Holds("eth0", newState(wanted[1], nil)) {
+		t.Errorf("lost %v is still held", wanted[1])
+	}
 	if diff := cmp.Diff(wanted[1:2], lost, addrCmp); diff != "" || err != nil {
 		t.Errorf("Check: error %v (-want +got):\n%s", err, diff)
 	}

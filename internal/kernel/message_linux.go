@@ -107,12 +107,9 @@ func listLinks() request {
 	}
 }
 
-// listAddresses is the request for all addresses of a family, on one link
-// unless index is 0. Kernels before 4.20 list all links nevertheless.
-func listAddresses(family, index int) request {
-	msg := nl.NewIfAddrmsg(family)
-	msg.Index = uint32(index)
-	return request{typ: unix.RTM_GETADDR, flags: unix.NLM_F_DUMP, parts: []nl.NetlinkRequestData{msg}}
+// listAddresses is the request for all addresses of a family.
+func listAddresses(family int) request {
+	return request{typ: unix.RTM_GETADDR, flags: unix.NLM_F_DUMP, parts: []nl.NetlinkRequestData{nl.NewIfAddrmsg(family)}}
 }
 
 // parseLink reads the body of RTM_NEWLINK or RTM_DELLINK. It returns nil for a
