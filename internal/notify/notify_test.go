@@ -190,6 +190,17 @@ func TestOrder(t *testing.T) {
 			"2s start BACKUP", "3s end BACKUP",
 		)
 	})
+	bubble(t, "a lower priority event is left out at the end", func(t *testing.T, th *theatre) {
+		th.n.Post(state("MASTER", "1s"))
+		synctest.Wait()
+		th.n.Post(state(RxLower, "1s"))
+		th.n.Post(state(Stop, "1s"))
+		time.Sleep(time.Minute)
+		th.expect(
+			"0s start MASTER", "0s detail: (VI) notify MASTER_RX_LOWER_PRI: not told: STOP came before its turn",
+			"1s end MASTER", "1s start STOP", "2s end STOP",
+		)
+	})
 	bubble(t, "objects do not wait for each other", func(t *testing.T, th *theatre) {
 		a, b := state("MASTER", "100s"), state("MASTER", "1s")
 		b.Name, b.Kind = "VI", Group
@@ -210,6 +221,17 @@ func TestLimits(t *testing.T) {
 		th.expect(
 			"0s start MASTER", "1000h0m0s end MASTER",
 			"1000h0m0s start MASTER_RX_LOWER_PRI", "1000h0m1s end MASTER_RX_LOWER_PRI",
+		)
+	})
+	bubble(t, "a lower priority event that waited already is no newer state either", func(t *testing.T, th *theatre) {
+		th.n.Post(state("MASTER", "1s"))
+		synctest.Wait()
+		th.n.Post(state("BACKUP", "100h"))
+		th.n.Post(state(RxLower, "1s"))
+		time.Sleep(101 * time.Hour)
+		th.expect(
+			"0s start MASTER", "1s end MASTER", "1s start BACKUP", "100h0m1s end BACKUP",
+			"100h0m1s start MASTER_RX_LOWER_PRI", "100h0m2s end MASTER_RX_LOWER_PRI",
 		)
 	})
 	bubble(t, "a newer state waits: a minute in all", func(t *testing.T, th *theatre) {

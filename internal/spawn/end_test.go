@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -256,4 +257,33 @@ func TestHungFileSystem(t *testing.T) {
 	if got := <-hung; !got.TimedOut || got.PID != 0 {
 		t.Errorf("thawed late: %+v, want timed out and nothing started", got)
 	}
+}
+
+// BenchmarkRun is the price of one child that does nothing.
+func BenchmarkRun(b *testing.B) {
+	for b.Loop() {
+		if r := Run(b.Context(), Cmd{Argv: []string{"/bin/true"}}); !r.OK() {
+			b.Fatal(r.Reason())
+		}
+	}
+}
+
+// Many children at once, from many goroutines.
+func TestMany(t *testing.T) {
+	noChildren(t)
+	var all sync.WaitGroup
+	for i := range 200 {
+		all.Go(func() {
+			c := sh("exit " + strconv.Itoa(i%100))
+			if i%10 == 0 {
+				c = sh("sleep 60")
+				c.Timeout = 300 * time.Millisecond
+			}
+			got := run(t.Context(), &c, quick)
+			if i%10 == 0 && !got.TimedOut || i%10 != 0 && (got.Exit != i%100 || got.Err != nil) {
+				t.Errorf("child %d: %+v", i, got)
+			}
+		})
+	}
+	all.Wait()
 }
