@@ -41,14 +41,22 @@ const (
 	dataOffset = whatOffset + 16
 )
 
+// gather is how long events are gathered after the first one. It spares a busy
+// host a wake-up for each of its processes, and a process that is replaced
+// within it has not been away.
+const gather = 20 * time.Millisecond
+
+// maxBatch bounds what is gathered. The socket's buffer holds less.
+const maxBatch = 1 << 16
+
 // ackTimeout is how long the kernel may take to confirm the subscription. A
 // kernel that does not serve us here says nothing at all.
 const ackTimeout = 200 * time.Millisecond
 
 // listen subscribes to the process events of the kernel. They exist in the
-// initial network and process namespaces only. The channel is closed when ctx
-// ends or the socket fails.
-func listen(ctx context.Context) (<-chan procEvent, error) {
+// initial network and process namespaces only. They come in batches, in their
+// order. The channel is closed when ctx ends or the socket fails.
+func listen(ctx context.Context) (<-chan []procEvent, error) {
 	conn, err := socket.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM, unix.NETLINK_CONNECTOR, "process-events", nil)
 	if err != nil {
 		return nil, fmt.Errorf("process events: %w", err)
@@ -57,7 +65,7 @@ func listen(ctx context.Context) (<-chan procEvent, error) {
 		conn.Close()
 		return nil, fmt.Errorf("process events: %w", err)
 	}
-	events := make(chan procEvent, 256)
+	events := make(chan []procEvent)
 	go func() {
 		defer close(events)
 		defer conn.Close()
@@ -103,29 +111,75 @@ func subscribe(ctx context.Context, conn *socket.Conn) error {
 	}
 }
 
-// receive hands on events until ctx ends or the socket fails.
-func receive(ctx context.Context, conn *socket.Conn, events chan<- procEvent) {
-	buf := make([]byte, 4096)
+// receive hands on batches of events until ctx ends or the socket fails.
+func receive(ctx context.Context, conn *socket.Conn, events chan<- []procEvent) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return
+	}
+	defer context.AfterFunc(ctx, func() { conn.Close() })() // a waiting read ends
+	r := reader{buf: make([]byte, 4096)}
+	pause := time.NewTimer(gather)
+	defer pause.Stop()
 	for {
-		n, from, err := conn.Recvfrom(ctx, buf, 0)
-		var ev procEvent
-		switch {
-		case errors.Is(err, unix.ENOBUFS):
-			ev = procEvent{kind: lost}
-		case err != nil:
+		r.batch = nil
+		if raw.Read(r.first) != nil {
 			return
-		default:
-			var ok bool
-			if ev, ok = parseEvent(buf[:n], from); !ok {
-				continue
-			}
+		}
+		pause.Reset(gather)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return
+		}
+		if raw.Read(r.rest) != nil || r.err != nil {
+			return
+		}
+		if len(r.batch) == 0 {
+			continue
 		}
 		select {
-		case events <- ev:
+		case events <- r.batch:
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// reader reads events from a socket that does not block.
+type reader struct {
+	buf   []byte
+	batch []procEvent
+	err   error
+}
+
+// first reads one message; it reports false to wait for it.
+func (r *reader) first(fd uintptr) bool { return r.read(fd) }
+
+// rest reads what is there.
+func (r *reader) rest(fd uintptr) bool {
+	for len(r.batch) < maxBatch && r.err == nil && r.read(fd) {
+	}
+	return true
+}
+
+// read reads one message and reports whether there was one.
+func (r *reader) read(fd uintptr) bool {
+	n, from, err := unix.Recvfrom(int(fd), r.buf, unix.MSG_DONTWAIT)
+	switch {
+	case errors.Is(err, unix.EAGAIN):
+		return false
+	case errors.Is(err, unix.ENOBUFS):
+		r.batch = append(r.batch, procEvent{kind: lost})
+	case errors.Is(err, unix.EINTR):
+	case err != nil:
+		r.err = err
+	default:
+		if ev, ok := parseEvent(r.buf[:n], from); ok {
+			r.batch = append(r.batch, ev)
+		}
+	}
+	return true
 }
 
 // fromKernel reports whether a message is long enough and from the kernel.

@@ -34,9 +34,6 @@ type ProcessState struct {
 }
 
 const (
-	// gather is how long changes are gathered before they are judged. A
-	// process that is replaced within it has not been away.
-	gather = 20 * time.Millisecond
 	// rescan is how often everything is looked at although there are events.
 	rescan = 30 * time.Second
 	// relook is how soon everything is looked at after events were lost.
@@ -56,7 +53,7 @@ type ProcessSet struct {
 	census *census
 	procs  []*proc
 	ready  chan struct{}
-	listen func(context.Context) (<-chan procEvent, error)
+	listen func(context.Context) (<-chan []procEvent, error)
 	blind  bool // /proc could not be read the last time
 
 	mu     sync.Mutex // guards states and mode
@@ -121,7 +118,7 @@ func (s *ProcessSet) Run(ctx context.Context) error {
 		return nil
 	}
 	// Subscribed before the first look, so that nothing falls between.
-	var events <-chan procEvent
+	var events <-chan []procEvent
 	if !s.opt.PollOnly {
 		var err error
 		if events, err = s.listen(ctx); err != nil && ctx.Err() == nil {
@@ -157,7 +154,7 @@ func (s *ProcessSet) scan() []int {
 	return append([]int{}, found...)
 }
 
-func (s *ProcessSet) setMode(events <-chan procEvent) {
+func (s *ProcessSet) setMode(events <-chan []procEvent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mode = "polling"
@@ -167,7 +164,7 @@ func (s *ProcessSet) setMode(events <-chan procEvent) {
 }
 
 // period is the time between two looks at everything.
-func (s *ProcessSet) period(events <-chan procEvent) time.Duration {
+func (s *ProcessSet) period(events <-chan []procEvent) time.Duration {
 	if events == nil {
 		return s.opt.Poll
 	}
@@ -188,87 +185,94 @@ func (a *alarm) within(d time.Duration) {
 }
 
 // follow takes events and looks at /proc, until ctx ends.
-func (s *ProcessSet) follow(ctx context.Context, events <-chan procEvent) {
+func (s *ProcessSet) follow(ctx context.Context, events <-chan []procEvent) {
 	var (
-		dirty = map[int]bool{} // to be looked at when the gathering ends
 		look  = time.NewTimer(s.period(events))
-		judge = alarm{Timer: time.NewTimer(time.Hour)} // the end of the gathering, or of a delay
+		judge = alarm{Timer: time.NewTimer(time.Hour)} // the end of a delay
+		check = time.NewTimer(time.Hour)               // of what no event told of
+		found []int
 	)
 	judge.Stop()
+	check.Stop()
 	defer look.Stop()
 	defer judge.Stop()
+	defer check.Stop()
 	for {
+		polled := false
 		select {
 		case <-ctx.Done():
 			return
 
-		case ev, ok := <-events:
-			switch {
-			case !ok && ctx.Err() != nil:
-				return
-			case !ok:
+		case batch, ok := <-events:
+			if !ok {
+				if ctx.Err() != nil {
+					return
+				}
 				events = nil
 				s.log(spawn.Alert, "Process events have failed: looking for tracked processes every %v", s.opt.Poll)
 				s.setMode(nil)
 				look.Reset(0)
-			case ev.kind == lost:
+				continue
+			}
+			if !s.take(batch) {
 				s.log(spawn.Detail, "Process events were lost: looking for tracked processes again")
 				look.Reset(relook)
-			case s.take(ev, dirty):
-				judge.within(gather)
 			}
 
 		case <-look.C:
 			look.Reset(s.period(events))
-			found := s.scan()
+			found = s.scan()
 			if found == nil {
 				continue
 			}
-			if events != nil && len(found) > 0 {
-				for _, pid := range found {
-					dirty[pid] = true
-				}
-				judge.within(confirm)
+			polled = events == nil
+			if !polled && len(found) > 0 {
+				check.Reset(confirm)
 			}
-			if wait := s.settle(time.Now(), events == nil); wait > 0 {
-				judge.within(wait)
+
+		case <-check.C:
+			for _, pid := range found {
+				s.census.set(pid, s.census.look(pid), byName)
 			}
 
 		case <-judge.C:
 			judge.at = time.Time{}
-			for pid := range dirty {
-				s.census.set(pid, s.census.look(pid), byName)
-			}
-			clear(dirty)
-			if wait := s.settle(time.Now(), false); wait > 0 {
-				judge.within(wait)
-			}
+		}
+		if wait := s.settle(time.Now(), polled); wait > 0 {
+			judge.within(wait)
 		}
 	}
 }
 
-// take notes what an event tells. It reports whether there is something to
-// look at or to judge.
-func (s *ProcessSet) take(ev procEvent, dirty map[int]bool) bool {
+// take notes what events tell. It reports false when some are missing.
+func (s *ProcessSet) take(batch []procEvent) (complete bool) {
 	c := s.census
-	switch ev.kind {
-	case forked:
-		// The child is what its parent is until it executes something else.
-		match := c.pids[ev.parent]
-		if match == nil {
-			return false
+	complete = true
+	// A process that has executed or renamed itself is looked at when the
+	// whole batch is known: most are gone by then.
+	changed := map[int]bool{}
+	for _, ev := range batch {
+		switch ev.kind {
+		case lost:
+			complete = false
+		case forked:
+			// The child is what its parent is until it executes something else.
+			if match := c.pids[ev.parent]; match != nil {
+				c.set(ev.pid, match, byFork)
+			}
+		case exited:
+			delete(changed, ev.pid)
+			if c.pids[ev.pid] != nil {
+				c.set(ev.pid, nil, byExit)
+			}
+		case execed, renamed:
+			changed[ev.pid] = true
 		}
-		c.set(ev.pid, match, byFork)
-	case exited:
-		delete(dirty, ev.pid)
-		if c.pids[ev.pid] == nil {
-			return false
-		}
-		c.set(ev.pid, nil, byExit)
-	default:
-		dirty[ev.pid] = true
 	}
-	return true
+	for pid := range changed {
+		c.set(pid, c.look(pid), byName)
+	}
+	return complete
 }
 
 // settle compares the counts with the verdicts and delivers what has changed,

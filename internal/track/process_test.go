@@ -23,7 +23,7 @@ type processStage struct {
 	*stage
 	*fakeProc
 	set    *ProcessSet
-	events chan procEvent
+	events chan []procEvent
 }
 
 // doing is one thing that happens, this long after the one before.
@@ -33,15 +33,13 @@ type doing struct {
 }
 
 func (p *processStage) send(events ...procEvent) {
-	for _, ev := range events {
-		p.events <- ev
-	}
+	p.events <- events
 }
 
 // play runs a set while things happen and returns what it said.
 func play(t *testing.T, poll bool, cfgs []ProcessConfig, before func(p *processStage), doings ...doing) (*processStage, []string) {
 	t.Helper()
-	p := &processStage{stage: &stage{begin: time.Now()}, fakeProc: newFakeProc(t), events: make(chan procEvent)}
+	p := &processStage{stage: &stage{begin: time.Now()}, fakeProc: newFakeProc(t), events: make(chan []procEvent)}
 	before(p)
 	p.set = NewProcessSet(cfgs, ProcessOptions{
 		PollOnly: poll,
@@ -49,11 +47,11 @@ func play(t *testing.T, poll bool, cfgs []ProcessConfig, before func(p *processS
 		Log:      func(l spawn.Level, text string) { p.say("log %v %s", l, text) },
 	})
 	p.set.census.procs.root = p.root
-	p.set.listen = func(ctx context.Context) (<-chan procEvent, error) {
+	p.set.listen = func(ctx context.Context) (<-chan []procEvent, error) {
 		if p.events == nil {
 			return nil, errors.New("process events: not here")
 		}
-		out := make(chan procEvent)
+		out := make(chan []procEvent)
 		go func() {
 			defer close(out)
 			for {
@@ -125,15 +123,15 @@ func TestProcessSet(t *testing.T) {
 				{time.Second, func(p *processStage) { p.drop(20); p.send(procEvent{exited, 20, 0}) }},
 				{time.Second, pause},
 			},
-			[]string{"0s p " + bad, "1.02s " + gained, "1.02s p " + good, "2.02s " + lost1, "2.02s p " + bad},
+			[]string{"0s p " + bad, "1s " + gained, "1s p " + good, "2s " + lost1, "2s p " + bad},
 		},
 		{
 			"replaced at once: not away", false, one, running,
 			[]doing{
 				{time.Second, func(p *processStage) {
-					exit(p)
+					p.drop(10)
 					p.put(11, "a", "a\x00")
-					p.send(procEvent{execed, 11, 0})
+					p.send(procEvent{exited, 10, 0}, procEvent{execed, 11, 0})
 				}},
 				{time.Second, pause},
 			},
@@ -150,8 +148,8 @@ func TestProcessSet(t *testing.T) {
 			},
 			[]string{
 				"0s p " + good,
-				"1.02s " + lost1, "1.02s p false: process p has no quorum (2 running, at most 1 wanted)",
-				"2.02s " + gained, "2.02s p " + good,
+				"1s " + lost1, "1s p false: process p has no quorum (2 running, at most 1 wanted)",
+				"2s " + gained, "2s p " + good,
 			},
 		},
 		{
@@ -161,12 +159,12 @@ func TestProcessSet(t *testing.T) {
 				{time.Second, func(p *processStage) { p.put(10, "a", "a\x00"); p.send(procEvent{renamed, 10, 0}) }},
 				{time.Second, pause},
 			},
-			[]string{"0s p " + good, "1.02s " + lost1, "1.02s p " + bad, "2.02s " + gained, "2.02s p " + good},
+			[]string{"0s p " + good, "1s " + lost1, "1s p " + bad, "2s " + gained, "2s p " + good},
 		},
 		{
 			"an end waits for its delay", false, delayed, running,
 			[]doing{{time.Second, exit}, {10 * time.Second, pause}},
-			[]string{"0s p " + good, "3.02s " + lost1, "3.02s p " + bad},
+			[]string{"0s p " + good, "3s " + lost1, "3s p " + bad},
 		},
 		{
 			"an end is forgotten when there is a new one in time", false, delayed, running,
@@ -184,7 +182,7 @@ func TestProcessSet(t *testing.T) {
 				{time.Second, func(p *processStage) { p.put(10, "a", "a\x00"); p.send(procEvent{execed, 10, 0}) }},
 				{10 * time.Second, pause},
 			},
-			[]string{"0s p " + bad, "1.02s " + gained, "1.02s p " + good},
+			[]string{"0s p " + bad, "1s " + gained, "1s p " + good},
 		},
 		{
 			"a fork waits for its delay", false,
@@ -196,7 +194,7 @@ func TestProcessSet(t *testing.T) {
 			},
 			[]string{
 				"0s p false: process p has no quorum (1 running, at least 2 wanted)",
-				"4.02s " + gained, "4.02s p true: process p has its quorum (2 running)",
+				"4s " + gained, "4s p true: process p has its quorum (2 running)",
 			},
 		},
 		{
@@ -210,7 +208,7 @@ func TestProcessSet(t *testing.T) {
 			},
 			[]string{
 				"0s p false: process p has no quorum (1 running, at least 2 wanted)",
-				"2.02s " + gained, "2.02s p true: process p has its quorum (3 running)",
+				"2s " + gained, "2s p true: process p has its quorum (3 running)",
 			},
 		},
 		{
@@ -227,8 +225,8 @@ func TestProcessSet(t *testing.T) {
 			},
 			[]string{
 				"0s p " + good, "0s q true: process q has its quorum (1 running)",
-				"2.02s log info Quorum lost for tracked process q",
-				"2.02s q false: process q has no quorum (0 running, at least 1 wanted)",
+				"2s log info Quorum lost for tracked process q",
+				"2s q false: process q has no quorum (0 running, at least 1 wanted)",
 			},
 		},
 		{
@@ -258,7 +256,7 @@ func TestProcessSet(t *testing.T) {
 				{time.Second, pause},
 			},
 			[]string{
-				"0s p " + good, "1.02s " + lost1, "1.02s p " + bad,
+				"0s p " + good, "1s " + lost1, "1s p " + bad,
 				"30s " + gained, "30s p " + good, "30.1s " + lost1, "30.1s p " + bad,
 			},
 		},
