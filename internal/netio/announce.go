@@ -37,7 +37,8 @@ type Announcer struct {
 }
 
 // Announce announces the addresses on the interface, in order, each once. The
-// frames bear the interface's present hardware address.
+// frames bear the interface's present hardware address. An address takes some
+// microseconds, so a caller with thousands may want to do other things between.
 //
 // On interfaces without neighbours to tell, because they do not use ARP or are
 // not Ethernet, it does nothing. The error is that of the first address that
@@ -271,7 +272,7 @@ func (p *port) link(fd int) (link, error) {
 // told. Loopback and tunnels have no hardware addresses to tell.
 func (l *link) neighbours() (bool, error) {
 	switch {
-	case l.flags&(unix.IFF_NOARP|unix.IFF_LOOPBACK) != 0:
+	case l.flags&unix.IFF_NOARP != 0:
 		return false, nil
 	case l.kind == unix.ARPHRD_INFINIBAND:
 		return false, fmt.Errorf("%w: InfiniBand", ErrLinkType)

@@ -345,8 +345,16 @@ func TestAnnounceInterfaceGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	addVeth(t, ns, "gone1", index)
+	// So that it sends nothing of its own.
+	if err := ns.Sysctl("net/ipv6/conf/gone1/disable_ipv6", "1"); err != nil {
+		t.Fatal(err)
+	}
+	before := txPackets(t, ns, "gone1")
 	if err := announce(); err != nil {
 		t.Errorf("on the next: %v", err)
+	}
+	if got := txPackets(t, ns, "gone1") - before; got != 1 {
+		t.Errorf("on the next: sent %d packets, want 1", got)
 	}
 }
 

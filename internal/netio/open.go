@@ -26,6 +26,10 @@ const checksumOffset = 6
 // Open opens the sockets of a Conn. Until [Conn.SetVRIDs] it hears nothing.
 // The error wraps [ErrPermission] or [ErrNoInterface] where that is the cause.
 func Open(spec Spec) (*Conn, error) {
+	spec, err := spec.complete()
+	if err != nil {
+		return nil, fmt.Errorf("sockets for adverts: %w", err)
+	}
 	c, err := open(spec)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", spec, openError(err))
@@ -34,10 +38,6 @@ func Open(spec Spec) (*Conn, error) {
 }
 
 func open(spec Spec) (_ *Conn, err error) {
-	spec, err = spec.complete()
-	if err != nil {
-		return nil, err
-	}
 	if spec.hasInterface() {
 		if spec.Index, spec.Interface, err = lookup(spec.Index, spec.Interface); err != nil {
 			return nil, err
@@ -54,7 +54,8 @@ func open(spec Spec) (_ *Conn, err error) {
 	if c.recv, err = listen(spec, spec.Proto, spec.local(), receiveOptions(spec)); err != nil {
 		return nil, fmt.Errorf("receive socket: %w", err)
 	}
-	if c.send, err = listen(spec, sendProto(spec), netip.Addr{}, sendOptions(spec)); err != nil {
+	proto, local := deafTo(spec)
+	if c.send, err = listen(spec, proto, local, sendOptions(spec)); err != nil {
 		return nil, fmt.Errorf("send socket: %w", err)
 	}
 	if c.recvRaw, err = c.recv.SyscallConn(); err != nil {
@@ -66,15 +67,19 @@ func open(spec Spec) (_ *Conn, err error) {
 	return c, c.discard()
 }
 
-// sendProto is the protocol of the send socket. The kernel looks at it to find
-// the sockets that get a packet. With a header of our own the packet's protocol
-// is in there, so the socket can have one that never arrives and costs the
-// receive path nothing. Raw IPv6 sockets take it from the socket.
-func sendProto(spec Spec) int {
-	if spec.IPv6 {
-		return spec.Proto
+// deafTo returns protocol and local address of the send socket, such that no
+// packet is for it. A filter alone would have the kernel copy each advert to
+// each send socket on its interface, only to drop it there.
+func deafTo(spec Spec) (proto int, local netip.Addr) {
+	if !spec.IPv6 {
+		// The protocol of a packet with a header of our own is in there, so
+		// the socket's may be one that never arrives.
+		return unix.IPPROTO_RAW, netip.Addr{}
 	}
-	return unix.IPPROTO_RAW
+	// Here the socket's protocol is the packet's. But no host sends to a group
+	// of scope 0 and all drop what has one (RFC 4291 section 2.7). A socket
+	// bound to a group has no source address by that.
+	return spec.Proto, netip.AddrFrom16([16]byte{0: 0xff})
 }
 
 // lookup completes index and name of an interface and finds out if it exists:

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -105,6 +106,32 @@ func TestFilterOnSocket(t *testing.T) {
 			t.Errorf("%d malformed packets", n)
 		}
 	})
+}
+
+// However busy the segment is, a new Conn holds nothing until it is told what
+// to hear: neither from before its filter nor from before it was bound.
+func TestOpenDeaf(t *testing.T) {
+	lan := nettest.NewLANT(t, 2, nettest.Options{})
+	a := openT(t, lan.Node(1), Spec{Interface: lan.Iface()})
+	openT(t, lan.Node(2), Spec{Interface: lan.Iface()}) // for whom adverts pass IP
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			sendT(t, a, addrA, 1)
+		}
+	})
+	for range 500 {
+		c := openT(t, lan.Node(2), Spec{Interface: lan.Iface()})
+		n, err := c.Drain(1, func(*advert.Packet) {})
+		if err != nil || n != 0 {
+			t.Errorf("Drain = %d, %v, want 0", n, err)
+			break
+		}
+		c.Close()
+	}
+	cancel()
+	wg.Wait()
 }
 
 // What is to be counted gets through: too short, and a version of its own.

@@ -56,8 +56,9 @@ func newOutgoing(spec Spec) *outgoing {
 
 // Send sends one packet. It never waits: [ErrBusy] if there is no room in a
 // queue. [ErrNoInterface] if the interface is gone. A firewall that drops the
-// packet shows as EPERM, no route as ENETUNREACH, an interface that is down as
-// ENETDOWN.
+// packet shows as EPERM, an interface that is down as ENETDOWN or, over IPv6,
+// ENETUNREACH, as does no route. An interface that has just come up may answer
+// so too for a moment, until the kernel has made its IPv6 multicast route.
 func (c *Conn) Send(o Out) error {
 	if err := c.check(&o); err != nil {
 		return fmt.Errorf("send to %s: %w", o.Dst, err)
