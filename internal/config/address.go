@@ -32,7 +32,6 @@ func (l *loader) address(a *syntax.Args, use addressUse) (Address, bool) {
 	w, _ := a.Next()
 	prefix, ok := l.prefix(a, w)
 	if !ok {
-		a.Report(syntax.General, "VRRP parsed invalid IP %s. skipping IP...", w)
 		return Address{}, false
 	}
 	x := &addressLine{Address: Address{Prefix: prefix, PreferredLft: forever, Pos: a.Line.Pos}}
@@ -156,7 +155,7 @@ func (x *addressLine) broadcast(a *syntax.Args, w string) {
 	ip := x.Prefix.Addr()
 	if w == "+" || w == "-" {
 		if ip.Is6() {
-			a.Report(syntax.General, "VRRP is trying to assign a broadcast %s to the IPv6 address %s !!?? WTF?? skipping VIP...", w, ip)
+			a.Report(syntax.General, "VRRP is trying to assign a broadcast %s to the IPv6 address %s. skipping VIP...", w, ip)
 			x.dropped = true
 			return
 		}
@@ -174,7 +173,7 @@ func (x *addressLine) broadcast(a *syntax.Args, w string) {
 		return
 	}
 	if ip.Is6() {
-		a.Report(syntax.General, "VRRP is trying to assign the broadcast %s to the IPv6 address %s - skipping VIP...", w, ip)
+		a.Report(syntax.General, "VRRP is trying to assign a broadcast %s to the IPv6 address %s. skipping VIP...", w, ip)
 		x.dropped = true
 		return
 	}
@@ -251,11 +250,10 @@ func (l *loader) addressGroup(a *syntax.Args, x *addressLine, w string) bool {
 // full length taken; an empty one is 0.
 func (l *loader) prefix(a *syntax.Args, w string) (netip.Prefix, bool) {
 	text, length, given := strings.Cut(w, "/")
-	ip, ok := address(text)
-	if !ok {
-		return netip.Prefix{}, false
+	bits := 32
+	if strings.Contains(w, ":") {
+		bits = 128
 	}
-	bits := ip.BitLen()
 	if given {
 		n := syntax.ParseUint(length, 10, 0, uint64(bits))
 		if n.Problem != "" {
@@ -264,6 +262,11 @@ func (l *loader) prefix(a *syntax.Args, w string) (netip.Prefix, bool) {
 		} else {
 			bits = int(n.Value)
 		}
+	}
+	ip, ok := address(text)
+	if !ok {
+		a.Report(syntax.General, "VRRP parsed invalid IP %s. skipping IP...", w)
+		return netip.Prefix{}, false
 	}
 	return netip.PrefixFrom(ip, bits), true
 }

@@ -78,12 +78,7 @@ func (l *loader) checkGroupTracking() {
 	for _, g := range l.draft.groups {
 		owner := slices.ContainsFunc(g.Members, func(name string) bool { return l.instance(name).More.Owner })
 		for _, name := range g.Members {
-			d := l.instance(name)
-			l.doublyTracked(d, "interface", d.TrackInterfaces, g.TrackInterfaces)
-			l.doublyTracked(d, "script", d.TrackScripts, g.TrackScripts)
-			l.doublyTracked(d, "process", d.TrackProcesses, g.TrackProcesses)
-			l.doublyTracked(d, "file", d.More.TrackFiles, g.TrackFiles)
-			l.doublyTracked(d, "bfd", d.More.TrackBFD, g.TrackBFD)
+			l.doublyTracked(l.instance(name), g)
 		}
 		if !owner {
 			continue
@@ -108,11 +103,12 @@ func (l *loader) checkGroupTracking() {
 	}
 }
 
-// doublyTracked reports what both an instance and its group track.
-func (l *loader) doublyTracked(d *instanceDraft, kind string, own, group []Track) {
-	for _, t := range own {
-		if tracks(group, t.Name) {
-			l.general(t.Pos, "(%s) track_%s %s is configured on VRRP instance and sync group. Remove vrrp instance or sync group config", d.Name, kind, t.Name)
+// doublyTracked reports the interfaces that both an instance and its group
+// track. Of other objects keepalived does not say it.
+func (l *loader) doublyTracked(d *instanceDraft, g *groupDraft) {
+	for _, t := range d.TrackInterfaces {
+		if tracks(g.TrackInterfaces, t.Name) {
+			l.general(t.Pos, "(%s) track_interface %s is configured on VRRP instance and sync group. Remove vrrp instance or sync group config", d.Name, t.Name)
 		}
 	}
 }

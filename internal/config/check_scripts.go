@@ -38,7 +38,7 @@ func (l *loader) checkScripts() {
 	use := func(c *Command) finding {
 		f := l.examine(c)
 		found = found || (f.verdict != scriptNotFound && !c.FileTest)
-		insecure = insecure || f.verdict == scriptInsecure || f.verdict == scriptInhibited
+		insecure = insecure || f.verdict == scriptInsecure
 		if f.verdict == scriptInsecure && !g.ScriptSecurity {
 			f.verdict = scriptOK
 		}

@@ -251,7 +251,7 @@ func (l *loader) settleAddresses(d *instanceDraft) bool {
 	for _, list := range []*[]Address{&d.Addresses, &d.Excluded} {
 		kept := (*list)[:0]
 		for _, v := range *list {
-			if v.UseVMAC && (d.UseVMAC && (!v.DevSet || v.Dev == d.Interface) || d.More.VMACAddr && v.DevSet && v.Dev != d.Interface) {
+			if v.UseVMAC && d.hasVMAC(v) {
 				l.general(v.Pos, "(%s) use_vmac for address %s is not needed", d.Name, v.Prefix.Addr())
 			}
 			switch {
@@ -279,6 +279,17 @@ func (l *loader) settleAddresses(d *instanceDraft) bool {
 	}
 	l.late(syntax.Warning, syntax.Report, d.Pos, "(%s) No VIP specified; at least one is sensible", d.Name)
 	return true
+}
+
+// hasVMAC says whether an address is on a VMAC without asking for it: on the
+// instance's own, which is for its interface and family, or by use_vmac_addr
+// on one for the rest.
+func (d *instanceDraft) hasVMAC(v Address) bool {
+	own := (!v.DevSet || v.Dev == d.Interface) && v.Prefix.Addr().Is6() == d.IPv6
+	if own {
+		return d.UseVMAC
+	}
+	return d.More.VMACAddr
 }
 
 func (l *loader) settlePreemption(d *instanceDraft) {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -41,10 +42,17 @@ func permissive(text string) *fakeHost {
 			created[w] = true
 		}
 	}
-	for _, w := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n=\"'{}", r) }) {
+	for _, w := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\r\n=\"'{}#!", r) }) {
 		if linkName.MatchString(w) && !created[w] {
 			created[w] = true
 			f.links = append(f.links, Link{Name: w, Index: len(f.links) + 1, MTU: 1500, Multicast: true, Ethernet: true})
+		}
+	}
+	for _, kind := range []string{"eth", "br", "bond"} {
+		for i := range 10 {
+			if name := kind + strconv.Itoa(i); !slices.ContainsFunc(f.links, func(l Link) bool { return l.Name == name }) {
+				f.links = append(f.links, Link{Name: name, Index: len(f.links) + 1, MTU: 1500, Multicast: true, Ethernet: true})
+			}
 		}
 	}
 	for _, p := range pathWord.FindAllString(text, -1) {
@@ -95,7 +103,7 @@ func TestCorpus(t *testing.T) {
 		f := permissive(string(text))
 		h := f.host()
 		h.User = func(name string) (User, error) {
-			if name == "keepalived_script" && !(strings.Contains(string(text), "enable_script_security") && !strings.Contains(string(text), "script_user")) {
+			if name == "keepalived_script" && !(strings.Contains(string(text), "enable_script_security") && !strings.Contains(string(text), "script_user")) && !strings.Contains(string(text), "script_user keepalived_script") {
 				return User{}, errAbsent
 			}
 			return User{Name: name}, nil

@@ -83,3 +83,14 @@ func (d Diagnostics) Write(w io.Writer) error {
 	}
 	return nil
 }
+
+// Missing tells whether a file that had to be there could not be read: the
+// daemon then ends with a status of its own.
+func (d Diagnostics) Missing() bool {
+	for _, x := range d {
+		if x.Effect == syntax.RefuseInclude {
+			return true
+		}
+	}
+	return false
+}

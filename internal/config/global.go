@@ -24,7 +24,7 @@ var globalKeywords = &table[*Global]{rows: []keyword[*Global]{
 	},
 	{
 		name: "linkbeat_use_polling", status: pending, doc: "Poll the link state of all interfaces.", example: "linkbeat_use_polling",
-		set: flag(func(g *Global) *bool { return &g.More.LinkbeatPolling }),
+		set: switchOn(func(g *Global) *bool { return &g.More.LinkbeatPolling }),
 	},
 	{
 		name: "net_namespace", args: "NAME", status: pending, doc: "Run in a network namespace.", example: "net_namespace blue",
@@ -50,7 +50,7 @@ var globalKeywords = &table[*Global]{rows: []keyword[*Global]{
 	},
 	{
 		name: "use_pid_dir", doc: "Keep the pid files in a directory of their own.", example: "use_pid_dir",
-		set: flag(func(g *Global) *bool { return &g.UsePidDir }),
+		set: switchOn(func(g *Global) *bool { return &g.UsePidDir }),
 	},
 	{
 		name: "child_wait_time", args: "SECONDS", doc: "How long to wait for the end of a child at stop.", example: "child_wait_time 5",
@@ -70,8 +70,8 @@ var globalDefsTable = &table[*Global]{
 // globalDefs are the keywords of global_defs.
 func globalDefs() *table[*Global] { return globalDefsTable }
 
-// flag is the setter of a keyword that switches something on; arguments do not matter.
-func flag[T any](field func(T) *bool) func(*loader, T, *syntax.Args) {
+// switchOn is the setter of a keyword that switches something on; arguments do not matter.
+func switchOn[T any](field func(T) *bool) func(*loader, T, *syntax.Args) {
 	return func(_ *loader, v T, _ *syntax.Args) { *field(v) = true }
 }
 

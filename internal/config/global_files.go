@@ -32,7 +32,7 @@ var globalFiles = []keyword[*Global]{
 	},
 	{
 		name: "reload_repeat", status: pending, doc: "Look for a new reload time after each timed reload.", example: "reload_repeat",
-		set: flag(func(g *Global) *bool { return &g.More.ReloadRepeat }),
+		set: switchOn(func(g *Global) *bool { return &g.More.ReloadRepeat }),
 	},
 	{
 		name: "reload_file", args: "[FILE]", status: pending, doc: "File that exists while a reload is under way.", example: "reload_file /run/keepalived.reload",

@@ -84,7 +84,7 @@ var globalGeneral = []keyword[*Global]{
 	},
 	{
 		name: "no_email_faults", status: pending, doc: "No mail about the FAULT state.", example: "no_email_faults",
-		set: flag(func(g *Global) *bool { return &g.More.Mail.NoFaults }),
+		set: switchOn(func(g *Global) *bool { return &g.More.Mail.NoFaults }),
 	},
 	{
 		name: "script_user", args: "USER [GROUP]", doc: "User that scripts run as when they name none.", example: "script_user keepalived_script",
@@ -92,7 +92,7 @@ var globalGeneral = []keyword[*Global]{
 	},
 	{
 		name: "enable_script_security", doc: "Do not run scripts that others could have changed.", example: "enable_script_security",
-		set: flag(func(g *Global) *bool { return &g.ScriptSecurity }),
+		set: switchOn(func(g *Global) *bool { return &g.ScriptSecurity }),
 	},
 	{
 		name: "use_symlink_paths", args: "[BOOL]", since: "2.2.8", status: pending, doc: "Run scripts under the name written, not the one symbolic links lead to.", example: "use_symlink_paths true",
@@ -136,7 +136,7 @@ var globalGeneral = []keyword[*Global]{
 	},
 	{
 		name: "fifo_write_vrrp_states_on_reload", status: pending, doc: "Write all states to the pipes after a reload.", example: "fifo_write_vrrp_states_on_reload",
-		set: flag(func(g *Global) *bool { return &g.More.FIFOStatesOnReload }),
+		set: switchOn(func(g *Global) *bool { return &g.More.FIFOStatesOnReload }),
 	},
 	{
 		name: "snmp_socket", args: "ADDRESS", status: pending, doc: "Where the SNMP master agent listens.", example: "snmp_socket unix:/var/agentx/master",
@@ -153,27 +153,27 @@ var globalGeneral = []keyword[*Global]{
 	},
 	{
 		name: "enable_traps", status: pending, doc: "Send SNMP traps.", example: "enable_traps",
-		set: flag(func(g *Global) *bool { return &g.More.SNMP.Traps }),
+		set: switchOn(func(g *Global) *bool { return &g.More.SNMP.Traps }),
 	},
 	{
 		name: "enable_snmp_vrrp", aliases: []string{"enable_snmp_keepalived"}, status: pending, doc: "Serve the KEEPALIVED-MIB for VRRP.", example: "enable_snmp_vrrp",
-		set: flag(func(g *Global) *bool { return &g.More.SNMP.VRRP }),
+		set: switchOn(func(g *Global) *bool { return &g.More.SNMP.VRRP }),
 	},
 	{
-		name: "enable_snmp_rfc", status: pending, doc: "Serve the RFC 2787 and RFC 6527 MIBs.", example: "enable_snmp_rfc",
-		set: flag(func(g *Global) *bool { return &g.More.SNMP.RFC }),
+		name: "enable_snmp_rfc", status: pending, optional: true, doc: "Serve the RFC 2787 and RFC 6527 MIBs.", example: "enable_snmp_rfc",
+		set: switchOn(func(g *Global) *bool { return &g.More.SNMP.RFC }),
 	},
 	{
-		name: "enable_snmp_rfcv2", status: pending, doc: "Serve the RFC 2787 MIB.", example: "enable_snmp_rfcv2",
-		set: flag(func(g *Global) *bool { return &g.More.SNMP.RFCv2 }),
+		name: "enable_snmp_rfcv2", status: pending, optional: true, doc: "Serve the RFC 2787 MIB.", example: "enable_snmp_rfcv2",
+		set: switchOn(func(g *Global) *bool { return &g.More.SNMP.RFCv2 }),
 	},
 	{
-		name: "enable_snmp_rfcv3", status: pending, doc: "Serve the RFC 6527 MIB.", example: "enable_snmp_rfcv3",
-		set: flag(func(g *Global) *bool { return &g.More.SNMP.RFCv3 }),
+		name: "enable_snmp_rfcv3", status: pending, optional: true, doc: "Serve the RFC 6527 MIB.", example: "enable_snmp_rfcv3",
+		set: switchOn(func(g *Global) *bool { return &g.More.SNMP.RFCv3 }),
 	},
 	{
 		name: "enable_dbus", status: pending, doc: "Offer the D-Bus interface.", example: "enable_dbus",
-		set: flag(func(g *Global) *bool { return &g.More.DBus.Enabled }),
+		set: switchOn(func(g *Global) *bool { return &g.More.DBus.Enabled }),
 	},
 	{
 		name: "dbus_service_name", args: "NAME", status: pending, doc: "Name on the bus.", example: "dbus_service_name org.example.Vrrp1",
@@ -331,7 +331,7 @@ var shellWords = []string{"|", "&&", "||", ";"}
 // command reads COMMAND [USER [GROUP]] for a keyword whose command is one
 // quoted word; nil when it cannot be used, which has been reported.
 func (l *loader) command(a *syntax.Args) *Command {
-	pieces, err := a.Command()
+	pieces, err := a.Command(l.opt.StrictCompat)
 	if err != nil {
 		a.Report(syntax.General, "%s", capital(err.Error()))
 		return nil

@@ -23,7 +23,7 @@ var processes = []struct {
 var globalProcess = append(processRows(), []keyword[*Global]{
 	{
 		name: "process_names", status: ignored, doc: "Name the processes after their task.", example: "process_names",
-		set: flag(func(g *Global) *bool { return &g.More.ProcessNames }),
+		set: switchOn(func(g *Global) *bool { return &g.More.ProcessNames }),
 	},
 	{
 		name: "process_name", args: "NAME", status: ignored, doc: "Name of the parent process.", example: "process_name keepalived",
@@ -106,7 +106,7 @@ func processRows() []keyword[*Global] {
 			},
 			keyword[*Global]{
 				name: p.prefix + "_no_swap", status: ignored, doc: "Keep the " + name + " process in memory.", example: p.prefix + "_no_swap",
-				set: flag(func(g *Global) *bool { return &settings(g).NoSwap }),
+				set: switchOn(func(g *Global) *bool { return &settings(g).NoSwap }),
 			},
 			keyword[*Global]{
 				name: p.prefix + "_rt_priority", args: "1..99", status: ignored, doc: "Real-time priority of the " + name + " process.", example: p.prefix + "_rt_priority 50",

@@ -100,7 +100,7 @@ var globalVRRP = []keyword[*Global]{
 	},
 	{
 		name: "vrrp_check_unicast_src", doc: "Take adverts only from configured peers.", example: "vrrp_check_unicast_src",
-		set: flag(func(g *Global) *bool { return &g.More.CheckUnicastSrc }),
+		set: switchOn(func(g *Global) *bool { return &g.More.CheckUnicastSrc }),
 	},
 	{
 		name: "vrrp_skip_check_adv_addr", args: "[BOOL]", doc: "Check the addresses of an advert only when the master changes.", example: "vrrp_skip_check_adv_addr true",
@@ -112,11 +112,11 @@ var globalVRRP = []keyword[*Global]{
 	},
 	{
 		name: "v3_checksum_as_v2", since: "2.2.8", doc: "Version 3 checksum over IPv4 without pseudo header.", example: "v3_checksum_as_v2",
-		set: flag(func(g *Global) *bool { return &g.More.V3ChecksumAsV2 }),
+		set: switchOn(func(g *Global) *bool { return &g.More.V3ChecksumAsV2 }),
 	},
 	{
 		name: "log_unknown_vrids", doc: "Log adverts with a VRID no instance has.", example: "log_unknown_vrids",
-		set: flag(func(g *Global) *bool { return &g.LogUnknownVRIDs }),
+		set: switchOn(func(g *Global) *bool { return &g.LogUnknownVRIDs }),
 	},
 	{
 		name: "vrrp_startup_delay", args: "SECONDS", doc: "Wait before taking part.", example: "vrrp_startup_delay 5.5",
@@ -158,7 +158,7 @@ var globalVRRP = []keyword[*Global]{
 	},
 	{
 		name: "disable_local_igmp", status: pending, doc: "No IGMP for link-local groups.", example: "disable_local_igmp",
-		set: flag(func(g *Global) *bool { return &g.More.DisableLocalIGMP }),
+		set: switchOn(func(g *Global) *bool { return &g.More.DisableLocalIGMP }),
 	},
 	{
 		name: "vmac_prefix", args: "NAME", status: pending, doc: "Start of the names of VMAC interfaces, vrrp by default.", example: "vmac_prefix vrrp",
@@ -180,7 +180,7 @@ var globalVRRP = []keyword[*Global]{
 		name: "nftables", args: "[TABLE]", status: pending, doc: "Use nftables, with this table.", example: "nftables keepalived",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			m := &g.More
-			if l.draft.nftables || m.IPTables {
+			if l.draft.nftables {
 				a.Report(syntax.General, "nftables already specified - ignoring")
 				return
 			}
@@ -205,11 +205,11 @@ var globalVRRP = []keyword[*Global]{
 	},
 	{
 		name: "nftables_ifindex", status: pending, doc: "Use interface indexes in the rules instead of names.", example: "nftables_ifindex",
-		set: flag(func(g *Global) *bool { return &g.More.NFTablesIfindex }),
+		set: switchOn(func(g *Global) *bool { return &g.More.NFTablesIfindex }),
 	},
 	{
 		name: "nftables_counters", status: pending, doc: "Put counters into the rules.", example: "nftables_counters",
-		set: flag(func(g *Global) *bool { return &g.More.NFTablesCounters }),
+		set: switchOn(func(g *Global) *bool { return &g.More.NFTablesCounters }),
 	},
 	{
 		name: "max_auto_priority", args: "[-1..99]", status: pending, doc: "Highest real-time priority to take by itself; 99 without argument.", example: "max_auto_priority 50",

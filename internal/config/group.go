@@ -10,6 +10,7 @@ import (
 type groupDraft struct {
 	*SyncGroup
 	listed      bool // a group block was read
+	lost        bool // to a second one
 	smtpAlert   *bool
 	prioChanges *bool
 }
@@ -22,6 +23,7 @@ var groupTable = &table[*groupDraft]{name: "vrrp_sync_group", rows: []keyword[*g
 		begin: func(l *loader, g *groupDraft, a *syntax.Args) bool {
 			if g.listed {
 				a.Report(syntax.General, "Group list already specified for sync group %s", g.Name)
+				g.lost = l.opt.StrictCompat
 				return false
 			}
 			g.listed = true
@@ -131,7 +133,10 @@ func readGroup(l *loader, cfg *Config, a *syntax.Args) {
 	}
 	g := &groupDraft{SyncGroup: &SyncGroup{Name: name, Pos: a.Line.Pos}}
 	parseOne(l, groupKeywords(), g)
-	if len(g.Members) == 0 {
+	switch {
+	case g.lost:
+		return
+	case len(g.Members) == 0:
 		l.here(syntax.General, "Sync group %s has no members - removing", name)
 		return
 	}

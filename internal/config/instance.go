@@ -128,9 +128,6 @@ var instanceBasic = []keyword[*instanceDraft]{
 				a.Report(syntax.General, "(%s) Cannot specify native_ipv6 with IPv4 addresses", d.Name)
 			default:
 				d.family = family6
-				if d.versionSet && d.Version == 2 {
-					a.Report(syntax.General, "(%s) native_ipv6 conflicts with configured version 2; ignoring it.", d.Name)
-				}
 				d.Version, d.versionSet = 3, true
 			}
 		},
@@ -253,6 +250,7 @@ func setInterface(l *loader, d *instanceDraft, a *syntax.Args) {
 	}
 	if link := l.machine.link(w); link != nil && link.Loopback {
 		a.Report(syntax.General, "(%s) cannot use a loopback interface (%s) for vrrp - ignoring", d.Name, w)
+		d.Interface = ""
 		return
 	}
 	d.Interface = w

@@ -152,7 +152,7 @@ var instanceNetwork = []keyword[*instanceDraft]{
 		set: func(_ *loader, d *instanceDraft, a *syntax.Args) {
 			if _, ok := a.Need(); ok {
 				a.Report(syntax.General, "(%s) Specifying lvs_sync_daemon_interface against a vrrp is deprecated.", d.Name)
-				a.Report(syntax.General, "       Please use global lvs_sync_daemon")
+				a.Report(syntax.General, "Please use global lvs_sync_daemon")
 			}
 		},
 	},
@@ -198,10 +198,10 @@ func setDestination(_ *loader, d *instanceDraft, a *syntax.Args) {
 	switch {
 	case !ok:
 		a.Report(syntax.General, "(%s) Malformed mcast dest address %s. Skipping...", d.Name, w)
-	case ip.Is4() && !ip.IsMulticast(), ip.Is6() && !ip.IsLinkLocalMulticast():
-		a.Report(syntax.General, "(%s) mcast dest address %s is not a multicast address. Skipping...", d.Name, w)
 	case !d.joins(ip):
 		a.Report(syntax.General, "(%s) mcast dest address %s MUST match VRRP instance family. Skipping...", d.Name, w)
+	case ip.Is4() && !ip.IsMulticast(), ip.Is6() && !ip.IsLinkLocalMulticast():
+		a.Report(syntax.General, "(%s) mcast_dst_ip %s not multicast. Skipping...", d.Name, w)
 	default:
 		d.Group = ip
 	}

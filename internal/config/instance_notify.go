@@ -102,7 +102,7 @@ func instanceScript(field func(*Notify) **Command) func(*loader, *instanceDraft,
 // notifyScript reads a command that may be given once.
 func (l *loader) notifyScript(a *syntax.Args, owner string, field **Command) {
 	if *field != nil {
-		words, _ := a.Command()
+		words, _ := a.Command(l.opt.StrictCompat)
 		text := ""
 		if len(words) > 0 {
 			text = words[0].Text

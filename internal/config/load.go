@@ -52,9 +52,13 @@ type loader struct {
 	noted   map[string]bool // keywords said to be not served yet
 	scan    *syntax.Scanner
 	cur     *syntax.Cursor
-	early   bool // the globals are being read
-	stopped bool // keepalived ends here
-	draft   draft
+	early   bool              // the globals are being read
+	muted   bool              // unknown keywords and stray braces are not reported
+	stopped bool              // keepalived ends here
+	places  map[string]string // blocks by the keywords they hold
+	// blockEnded says that the block being read ends here, whatever follows.
+	blockEnded bool
+	draft      draft
 }
 
 // draft is what the checks need and the result does not hold.
@@ -77,7 +81,7 @@ func (l *loader) load(path string) {
 	}
 	l.scan = syntax.NewScanner(syntax.Options{
 		ConfigID: l.opt.ConfigID, AllChecks: l.opt.AllConfig, Seed: seed,
-		Glob: l.opt.Host.Glob, Read: l.opt.Host.ReadFile, Getenv: l.opt.Host.Getenv, Report: l.report,
+		Glob: l.opt.Host.Glob, Read: l.opt.Host.ReadFile, Getenv: l.opt.Host.Getenv, Report: l.add,
 	})
 	l.early = true
 	defer func() { l.cfg.Files = l.scan.Files() }()
@@ -143,6 +147,9 @@ func (l *loader) mainMissing() {
 func (l *loader) pass(next func() (syntax.Line, bool)) {
 	l.cur = syntax.NewCursor(next, l.report)
 	for line, ok := l.cur.Next(); ok && !l.stopped; line, ok = l.cur.Next() {
+		// What is no global is the business of the second reading, except that
+		// keepalived complains about it in both.
+		l.muted = l.early && !l.opt.StrictCompat
 		switch {
 		case line.IsClose():
 			l.cur.ExtraClose(line)
@@ -152,6 +159,7 @@ func (l *loader) pass(next func() (syntax.Line, bool)) {
 			l.statement(line, l.topLevel, topNames)
 		}
 	}
+	l.muted = false
 	if !l.stopped {
 		l.cur.Finish()
 	}
@@ -161,6 +169,7 @@ func (l *loader) pass(next func() (syntax.Line, bool)) {
 func (l *loader) topLevel(name string, a *syntax.Args) bool {
 	if k := globalKeywords.find(name); k != nil {
 		if l.early {
+			l.muted = false
 			return apply(l, globalKeywords, &l.cfg.Global, a, name)
 		}
 		l.cur.Skip()
@@ -193,6 +202,10 @@ func (l *loader) statement(line syntax.Line, handle func(string, *syntax.Args) b
 	d := Diagnostic{Code: syntax.UnknownKeyword, Pos: line.Words[0].Pos, Text: fmt.Sprintf("Unknown keyword '%s'", name)}
 	if near := nearest(name, known()); near != "" {
 		d.Hint = fmt.Sprintf("Did you mean '%s'?", near)
+	} else if home := l.homes(name); home == topLevel {
+		d.Hint = "It belongs outside all blocks: a '}' may be missing above."
+	} else if home != "" {
+		d.Hint = fmt.Sprintf("It belongs in %s.", home)
 	}
 	// In keepalived the content of an unknown block leaks into the block
 	// around it, and its closing brace ends that block.
@@ -202,6 +215,38 @@ func (l *loader) statement(line syntax.Line, handle func(string, *syntax.Args) b
 		defer l.cur.Skip()
 	}
 	l.report(d)
+}
+
+// homes names the block that knows a keyword; "": none, or several.
+func (l *loader) homes(keyword string) string {
+	if l.places == nil {
+		l.places = map[string]string{}
+		gather(l.places, everyKeyword())
+	}
+	return l.places[keyword]
+}
+
+// topLevel stands for the place outside all blocks.
+const topLevel = "top level"
+
+// everyKeyword is Keywords, which the tables cannot refer to by name because
+// Keywords is made from them.
+var everyKeyword func() []Keyword
+
+func init() { everyKeyword = Keywords }
+
+func gather(places map[string]string, list []Keyword) {
+	for _, k := range list {
+		block := k.Block
+		if block == "" {
+			block = topLevel
+		}
+		if old, ok := places[k.Name]; ok && old != block {
+			block = ""
+		}
+		places[k.Name] = block
+		gather(places, k.Keywords)
+	}
 }
 
 // startsTopBlock recognises a line that belongs to no block of its own kind:
@@ -234,13 +279,18 @@ func (l *loader) openQuote(line syntax.Line) {
 
 // report adds a diagnostic, once.
 func (l *loader) report(d Diagnostic) {
-	if l.stopped {
+	if l.stopped || l.muted && d.Code >= syntax.UnknownKeyword && d.Code <= syntax.UnexpectedClose {
 		return
 	}
-	d.Early = l.early
 	if l.early && d.Prefix == syntax.PrefixFull && !l.scan.Several() {
 		d.Prefix = syntax.PrefixLine
 	}
+	l.add(d)
+}
+
+// add is report for what has its prefix already.
+func (l *loader) add(d Diagnostic) {
+	d.Early = l.early
 	key := fmt.Sprintf("%s:%d:%s", d.Pos.File, d.Pos.Line, d.Text)
 	if i, ok := l.seen[key]; ok {
 		// Said by the first reading and now by a later one, which names the file.

@@ -195,6 +195,7 @@ func (r *routeLine) address(what string) (netip.Addr, bool) {
 	}
 	ip, ok := address(w)
 	if !ok {
+		r.a.Report(syntax.General, "VRRP parsed invalid IP %s. skipping IP...", w)
 		r.drop("invalid route %s address %s", what, w)
 		return netip.Addr{}, false
 	}

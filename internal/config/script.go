@@ -86,7 +86,7 @@ var scriptKeywords = &table[*scriptDraft]{name: "vrrp_script", rows: []keyword[*
 }}
 
 func setScript(l *loader, s *scriptDraft, a *syntax.Args) {
-	pieces, err := a.Command()
+	pieces, err := a.Command(l.opt.StrictCompat)
 	if err != nil {
 		a.Report(syntax.General, "%s", capital(err.Error()))
 		return

@@ -4,7 +4,7 @@ import "strings"
 
 // nearest gives the known word that was most likely meant, or "".
 func nearest(word string, known []string) string {
-	best, bestDistance := "", len(word)/3+2
+	best, bestDistance := "", len(word)/4+2
 	for _, k := range known {
 		d := distance(plain(word), plain(k))
 		if d < bestDistance && d < len(k)-1 {

@@ -13,9 +13,12 @@ type keyword[T any] struct {
 	args    string // what may follow, as in a manual page; empty: nothing
 	since   string // release of keepalived that brought it; empty: 2.2.7 or before
 	status  status
-	doc     string // one line
-	example string
-	shape   shape
+	// optional marks what keepalived knows only when built for it. The build
+	// that StrictCompat follows is not.
+	optional bool
+	doc      string // one line
+	example  string
+	shape    shape
 	// set reads the arguments. For a block of values it is called per value,
 	// for a block of keywords once, before the block.
 	set func(l *loader, v T, a *syntax.Args)
@@ -103,7 +106,8 @@ func (t *table[T]) describe() []Keyword {
 func parse[T any](l *loader, t *table[T], v T) {
 	for line := range l.cur.Block {
 		l.statement(line, func(name string, a *syntax.Args) bool { return apply(l, t, v, a, name) }, t.names)
-		if l.stopped {
+		if l.stopped || l.blockEnded {
+			l.blockEnded = false
 			return
 		}
 	}
@@ -118,7 +122,7 @@ func parseOne[T any](l *loader, t *table[T], v T) {
 // apply runs the row of a keyword; false when the block has none.
 func apply[T any](l *loader, t *table[T], v T, a *syntax.Args, name string) bool {
 	k := t.find(name)
-	if k == nil {
+	if k == nil || (k.optional && l.opt.StrictCompat) {
 		return false
 	}
 	if k.status == pending {
@@ -145,6 +149,10 @@ func readValues[T any](l *loader, k *keyword[T], v T, a *syntax.Args) {
 		l.noMore(a)
 	}
 	l.cur.OpenValues(a.Keyword())
+	if !use && l.opt.StrictCompat {
+		// keepalived takes the closing brace of the values for that of the block around them.
+		l.blockEnded = true
+	}
 	for line := range l.cur.Block {
 		line, ok := l.reread(line)
 		if !ok || !use {

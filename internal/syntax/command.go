@@ -1,13 +1,9 @@
 package syntax
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
-
-// errQuote is wrapped by the errors of SplitQuoted.
-var errQuote = errors.New("missing terminating quote")
 
 // Piece is a word of a command line.
 type Piece struct {
@@ -15,11 +11,19 @@ type Piece struct {
 	Plain bool // no part of it was quoted or escaped
 }
 
+// SplitOuter takes the words of a line whose command is one quoted word, for
+// SplitQuoted to split that once more. Up to release 2.2.7 this splitting
+// decodes escapes as well, so that \"…\" quotes inside the command; later ones
+// leave them to the second splitting, where they stand for a plain character.
+func SplitOuter(s string, keepEscapes bool) ([]Piece, error) { return split(s, keepEscapes) }
+
 // SplitQuoted splits the way the keywords that take a command do: ' and "
 // both quote, a backslash escapes everywhere, quoted parts join with what
 // they touch. The escapes are those of C with \e, \E, \cX, \xHH and \NNN;
 // any other escaped character stands for itself.
-func SplitQuoted(s string) ([]Piece, error) {
+func SplitQuoted(s string) ([]Piece, error) { return split(s, false) }
+
+func split(s string, keepEscapes bool) ([]Piece, error) {
 	var (
 		words  []Piece
 		word   strings.Builder
@@ -38,7 +42,12 @@ func SplitQuoted(s string) ([]Piece, error) {
 		c := s[i]
 		switch {
 		case c == '\\' && i+1 < len(s):
-			n := writeEscape(&word, s[i+1:])
+			n := 1
+			if keepEscapes {
+				word.WriteString(s[i : i+2])
+			} else {
+				n = writeEscape(&word, s[i+1:])
+			}
 			inside, plain = true, false
 			i += 1 + n
 			continue
@@ -59,7 +68,7 @@ func SplitQuoted(s string) ([]Piece, error) {
 		i++
 	}
 	if quote != 0 {
-		return nil, fmt.Errorf("string '%s': missing terminating %c: %w", s, quote, errQuote)
+		return nil, fmt.Errorf("string '%s': missing terminating %c", s, quote)
 	}
 	flush()
 	return words, nil

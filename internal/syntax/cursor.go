@@ -12,6 +12,9 @@ type Cursor struct {
 	last   Pos
 	// Unclosed counts the blocks that the end of the input left open.
 	Unclosed int
+	// unexpected counts the opening braces that belonged to nothing: their
+	// closing braces are no surprise.
+	unexpected int
 }
 
 // NewCursor reads from next.
@@ -113,12 +116,17 @@ func (c *Cursor) Block(yield func(Line) bool) {
 
 // UnexpectedOpen reports an opening brace that belongs to nothing.
 func (c *Cursor) UnexpectedOpen(l Line) {
+	c.unexpected++
 	c.report(Diagnostic{Code: UnexpectedOpen, Pos: l.Pos, Text: "Unexpected '{' - ignoring"})
 }
 
 // ExtraClose reports a closing brace without block.
 func (c *Cursor) ExtraClose(l Line) {
-	c.report(Diagnostic{Code: UnexpectedClose, Pos: l.Pos, Text: "Extra '}' found"})
+	if c.unexpected > 0 {
+		c.unexpected--
+	} else {
+		c.report(Diagnostic{Code: UnexpectedClose, Pos: l.Pos, Text: "Extra '}' found"})
+	}
 	c.report(Diagnostic{Code: UnknownKeyword, Pos: l.Pos, Text: "Unknown keyword '}'"})
 }
 
@@ -257,8 +265,8 @@ func (a *Args) Send(d Diagnostic) {
 
 // Command splits the line as the keywords do whose argument is a command:
 // the words after the keyword, the first of which holds the command.
-func (a *Args) Command() ([]Piece, error) {
-	words, err := SplitQuoted(a.Line.Text)
+func (a *Args) Command(keepEscapes bool) ([]Piece, error) {
+	words, err := SplitOuter(a.Line.Text, keepEscapes)
 	if err != nil || len(words) == 0 {
 		return nil, err
 	}

@@ -51,9 +51,20 @@ func (s *Scanner) define(from *frame, text string) bool {
 	return true
 }
 
-// collectLine adds a line to the definition being read.
-func (s *Scanner) collectLine(text string) {
+// collectLine adds a line to the definition being read. A condition on the
+// line decides about its text; the backslash continues the definition either
+// way. looksContinued says that the line ends with one in its comment.
+func (s *Scanner) collectLine(text string, looksContinued bool, pos Pos) {
 	body, more := strings.CutSuffix(text, `\`)
+	if !more && looksContinued {
+		s.report(Diagnostic{
+			Code: Note, Pos: pos, Text: fmt.Sprintf("note: the definition of $%s ends with this line", s.collect.name),
+			Hint: "The backslash is part of the comment.", Action: "Put the backslash before the comment.",
+		})
+	}
+	if strings.HasPrefix(body, "@") {
+		body, _ = s.condition(body)
+	}
 	if body = trimRight(body); body != "" {
 		s.collect.lines = append(s.collect.lines, body)
 	}

@@ -109,8 +109,16 @@ func (s *Scanner) open(pattern string, checks Checks, pos Pos) bool {
 	return len(frames) > 0
 }
 
+// prefix is the form of the place for what only the first reading says.
+func (s *Scanner) prefix() Prefix {
+	if s.multiple {
+		return PrefixFull
+	}
+	return PrefixLine
+}
+
 func (s *Scanner) missing(pattern string, main, fail bool, pos Pos) {
-	d := Diagnostic{Code: Log, Pos: pos, Text: fmt.Sprintf("Config files missing '%s'.", pattern)}
+	d := Diagnostic{Code: Log, Pos: pos, Prefix: s.prefix(), Text: fmt.Sprintf("Config files missing '%s'.", pattern)}
 	switch {
 	case main:
 		d.Code, d.Effect = FileNotFound, RefuseInclude
@@ -164,7 +172,7 @@ func (s *Scanner) load(dir, name string, checks Checks, main bool, pos Pos) *fra
 }
 
 func (s *Scanner) failed(name, why string, checks Checks, main bool, pos Pos) {
-	d := Diagnostic{Code: Log, Pos: pos, Text: fmt.Sprintf("Configuration file '%s' %s - skipping", name, why)}
+	d := Diagnostic{Code: Log, Pos: pos, Prefix: s.prefix(), Text: fmt.Sprintf("Configuration file '%s' %s - skipping", name, why)}
 	if main || checks&CheckRead != 0 {
 		d.Code, d.Effect = FileNotFound, RefuseInclude
 	}

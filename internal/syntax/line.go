@@ -115,7 +115,12 @@ scan:
 		}
 		b.WriteByte(c)
 	}
-	return trimRight(b.String()), lead, escaped, open
+	text = trimRight(b.String())
+	if body, ok := strings.CutSuffix(text, `\`); ok {
+		// A backslash at the end sticks to the word before it.
+		text = trimRight(body) + `\`
+	}
+	return text, lead, escaped, open
 }
 
 // splitBraces cuts a line into logical lines: the text before a brace, the

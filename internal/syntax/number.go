@@ -84,8 +84,10 @@ func ParseDecimal(word string, places int, low, high int64) Number {
 		n.Value = decimalUnits(whole, frac, places)
 	}
 	if n.Value < low || n.Value > high {
-		return Number{Value: n.Value, Problem: fmt.Sprintf("number '%s' outside range [%s, %s]",
-			word, FormatDecimal(low, places), FormatDecimal(high, places))}
+		if rest == "" {
+			n.Problem = fmt.Sprintf("number '%s' outside range [%s, %s]", word, FormatDecimal(low, places), FormatDecimal(high, places))
+		}
+		return n
 	}
 	n.Usable = n.Problem != ""
 	return n

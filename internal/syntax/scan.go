@@ -203,7 +203,7 @@ func (s *Scanner) fileLine(from *frame, raw string) {
 		s.report(Diagnostic{Code: UnmatchedQuote, Pos: pos, Text: "Unterminated quote: '" + text + "'"})
 	}
 	if s.collect != nil && s.collect.from == from {
-		s.collectLine(text)
+		s.collectLine(text, strings.HasSuffix(raw, `\`), pos)
 		return
 	}
 	if text == "" {
@@ -247,7 +247,7 @@ func (s *Scanner) expanded(text string, pos Pos) {
 	s.line(nil, text, pos, -1, open, false)
 }
 
-// condition gives what follows a condition that holds.
+// condition gives what follows a condition that holds, "" otherwise.
 func (s *Scanner) condition(text string) (string, bool) {
 	text = text[1:]
 	want := true
@@ -258,7 +258,10 @@ func (s *Scanner) condition(text string) (string, bool) {
 	if i := strings.IndexAny(text, " \t"); i >= 0 {
 		id, rest = text[:i], trimLeft(text[i:])
 	}
-	return rest, (id != "" && id == s.opt.ConfigID) == want
+	if (id != "" && id == s.opt.ConfigID) != want {
+		return "", false
+	}
+	return rest, true
 }
 
 // line handles a line from the definitions on.
