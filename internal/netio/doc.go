@@ -24,6 +24,8 @@
 //   - All methods of a Conn and of an Announcer are safe for concurrent use.
 //   - Sockets belong to the network namespace of the thread that opens them.
 //
+// It needs Linux 4.15.
+//
 // A socket outlives its interface but is of no use without it. When an
 // interface is gone ([ErrNoInterface]) or was made anew with another index,
 // close the Conn and open another one; an Announcer does so by itself.

@@ -136,7 +136,7 @@ func TestManyInterfaces(t *testing.T) {
 func TestSocketOptions(t *testing.T) {
 	lan := nettest.NewLANT(t, 1, nettest.Options{})
 	index := ifIndex(t, lan.Node(1), lan.Iface())
-	c4 := openT(t, lan.Node(1), Spec{Interface: lan.Iface(), RcvBuf: 64 << 20})
+	c4 := openT(t, lan.Node(1), Spec{Interface: lan.Iface()})
 	c6 := openT(t, lan.Node(1), Spec{Interface: lan.Iface(), IPv6: true})
 	anywhere := openT(t, lan.Node(1), Spec{Unicast: true, Source: lan.Prefix4(1).Addr()})
 	recv4, send4 := c4.FDs()
@@ -150,7 +150,6 @@ func TestSocketOptions(t *testing.T) {
 	}{
 		{"IPv4 receive: device", recv4, unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, index},
 		{"IPv4 receive: other groups", recv4, unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0},
-		{"IPv4 receive: buffer, beyond the limit", recv4, unix.SOL_SOCKET, unix.SO_RCVBUF, 128 << 20},
 		{"IPv4 receive: protocol", recv4, unix.SOL_SOCKET, unix.SO_PROTOCOL, 112},
 		{"IPv4 send: device", send4, unix.SOL_SOCKET, unix.SO_BINDTOIFINDEX, index},
 		{"IPv4 send: own header", send4, unix.IPPROTO_IP, unix.IP_HDRINCL, 1},
@@ -190,6 +189,52 @@ func TestSocketOptions(t *testing.T) {
 		if n, _, err := unix.Recvfrom(fd, make([]byte, 1), unix.MSG_DONTWAIT); err != unix.EAGAIN {
 			t.Errorf("a send socket holds a packet: %d, %v", n, err)
 		}
+	}
+}
+
+func TestTolerant(t *testing.T) {
+	for _, tt := range []struct{ err, want error }{
+		{nil, nil},
+		{unix.ENOPROTOOPT, nil},
+		{unix.EPERM, unix.EPERM},
+	} {
+		o := tolerant(unix.ENOPROTOOPT, option{"option", func(int) error { return tt.err }})
+		if got := o.set(-1); got != tt.want {
+			t.Errorf("%v becomes %v, want %v", tt.err, got, tt.want)
+		}
+	}
+}
+
+// The buffer is as large as asked for, where we may go beyond the limit of the
+// system, and as large as that allows elsewhere: in user namespaces.
+func TestReceiveBuffer(t *testing.T) {
+	lan := nettest.NewLANT(t, 1, nettest.Options{})
+	size := func(c *Conn) int {
+		t.Helper()
+		fd, _ := c.FDs()
+		n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	byDefault := size(openT(t, lan.Node(1), Spec{Interface: lan.Iface()}))
+	c := openT(t, lan.Node(1), Spec{Interface: lan.Iface(), RcvBuf: byDefault / 4})
+	if got, want := size(c), byDefault/4*2; got != want {
+		t.Errorf("%d bytes, want %d", got, want)
+	}
+
+	const large = 64 << 20
+	if err := c.SetReceiveBuffer(large); err != nil {
+		t.Fatal(err)
+	}
+	_, probe := c.FDs()
+	if unix.SetsockoptInt(probe, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, large) == nil {
+		if got := size(c); got != 2*large {
+			t.Errorf("%d bytes, want %d", got, 2*large)
+		}
+	} else if got := size(c); got <= byDefault {
+		t.Errorf("%d bytes, want more than the default of %d", got, byDefault)
 	}
 }
 

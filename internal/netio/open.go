@@ -182,8 +182,7 @@ func receiveOptions(spec Spec) []option {
 	opts := []option{bindToDevice(spec), receiveBuffer(spec.RcvBuf)}
 	if spec.IPv6 {
 		opts = append(opts,
-			// Hear what was joined here, not what anyone on this host joined.
-			intOption("IPV6_MULTICAST_ALL", unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_ALL, 0),
+			onlyJoined6,
 			// The source address may be added after us.
 			intOption("IPV6_FREEBIND", unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1),
 			intOption("IPV6_CHECKSUM", unix.IPPROTO_IPV6, unix.IPV6_CHECKSUM, checksumOffset),
@@ -192,6 +191,7 @@ func receiveOptions(spec Spec) []option {
 		)
 	} else {
 		opts = append(opts,
+			// Hear what was joined here, not what anyone on this host joined.
 			intOption("IP_MULTICAST_ALL", unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0),
 			intOption("IP_FREEBIND", unix.IPPROTO_IP, unix.IP_FREEBIND, 1),
 		)
@@ -211,7 +211,7 @@ func sendOptions(spec Spec) []option {
 	}
 	if spec.IPv6 {
 		opts = append(opts,
-			intOption("IPV6_MULTICAST_ALL", unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_ALL, 0),
+			onlyJoined6,
 			// Sources that are not ours: mcast_src_ip, and addresses still to come.
 			intOption("IPV6_FREEBIND", unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1),
 			intOption("IPV6_CHECKSUM", unix.IPPROTO_IPV6, unix.IPV6_CHECKSUM, checksumOffset),
@@ -242,6 +242,22 @@ func sendOptions(spec Spec) []option {
 		}
 	}
 	return append(opts, controlPriority)
+}
+
+// onlyJoined6 keeps groups that others on this host have joined away from
+// sockets bound to a unicast address. Before Linux 4.20 there is no such option
+// and the codec refuses what it would have kept away.
+var onlyJoined6 = tolerant(unix.ENOPROTOOPT,
+	intOption("IPV6_MULTICAST_ALL", unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_ALL, 0))
+
+// tolerant is the option without that error.
+func tolerant(of error, o option) option {
+	return option{o.name, func(fd int) error {
+		if err := o.set(fd); err != of {
+			return err
+		}
+		return nil
+	}}
 }
 
 // controlPriority lets adverts overtake bulk traffic in the interface's queue.
