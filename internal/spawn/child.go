@@ -171,7 +171,9 @@ func (p *child) fork(prog program, attr *syscall.ProcAttr) error {
 
 	restore := defaultSignals()
 	closeOnExec()
+	aboutToFork()
 	pid, err := syscall.ForkExec(prog.path, prog.argv, attr)
+	forkedOwn(pid)
 	restore()
 
 	p.mu.Lock()
@@ -194,7 +196,7 @@ func (p *child) fork(prog program, attr *syscall.ProcAttr) error {
 func (p *child) wait() {
 	pid := p.result.PID
 	var info unix.Siginfo
-	err := retry(func() error {
+	err := retryEINTR(func() error {
 		return unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT, nil)
 	})
 	p.mu.Lock()
@@ -205,8 +207,9 @@ func (p *child) wait() {
 		signalGroup(pid, syscall.SIGKILL)
 	}
 	var ws unix.WaitStatus
+	defer reapedOwn(pid)
 	if err == nil {
-		err = retry(func() error {
+		err = retryEINTR(func() error {
 			_, err := unix.Wait4(pid, &ws, 0, nil)
 			return err
 		})
@@ -223,8 +226,8 @@ func (p *child) wait() {
 	}
 }
 
-// retry calls f again when a signal interrupted it.
-func retry(f func() error) error {
+// retryEINTR calls f again when a signal interrupted it.
+func retryEINTR(f func() error) error {
 	for {
 		if err := f(); !errors.Is(err, unix.EINTR) {
 			return err

@@ -259,6 +259,50 @@ func TestHungFileSystem(t *testing.T) {
 	}
 }
 
+// Orphans are reaped, and the children of Run are left to Run.
+func TestReapOrphans(t *testing.T) {
+	noChildren(t)
+	ReapOrphans(t.Context()) // nothing to do for us: returns
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0); err != nil {
+			t.Error(err)
+		}
+	}()
+	ctx, cancel := context.WithCancel(t.Context())
+	reaper := make(chan struct{})
+	go func() { defer close(reaper); ReapOrphans(ctx) }()
+	file := filepath.Join(t.TempDir(), "pid")
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for j := range 10 {
+				// A script that leaves a child of its own behind, which ends later.
+				want := (i + j) % 3
+				if got := Run(t.Context(), sh("sleep 0.0"+strconv.Itoa(j)+" & exit "+strconv.Itoa(want))); got.Exit != want || got.Err != nil {
+					t.Errorf("%+v, want exit %d", got, want)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if got := Run(t.Context(), sh("sh -c 'echo $$ >"+file+"; exec sleep 0.05' &")); !got.OK() {
+		t.Errorf("%+v", got)
+	}
+	pid := pidIn(t, file)
+	eventually(t, "the last orphan has been reaped", func() bool {
+		return errors.Is(unix.Kill(pid, 0), unix.ESRCH)
+	})
+	eventually(t, "all orphans have been reaped", func() bool {
+		err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+		return errors.Is(err, unix.ECHILD)
+	})
+	cancel()
+	<-reaper
+}
+
 // BenchmarkRun is the price of one child that does nothing.
 func BenchmarkRun(b *testing.B) {
 	for b.Loop() {
