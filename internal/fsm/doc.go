@@ -18,8 +18,11 @@
 //     one [RemoveAddresses]; only [Stop] with Keep leaves them. A Master may ask
 //     for them again, to put back what was lost or to bring what a reload added.
 //   - The states that [StateChanged] reports form a chain: each From is the To
-//     before it, and Init at the start. The same holds for [GroupChanged] and
-//     [PriorityChanged].
+//     before it, and Init at the start. The same holds for [PriorityChanged],
+//     from the configured priority at the start, and for [GroupChanged], with
+//     two exceptions taken from keepalived: a group that a reload forms of
+//     Masters is Master without a report, and a hand-over under
+//     Spec.StrictCompat is not reported by the group but for its end.
 //   - After a Tick, Wake is later than the time of that Tick.
 //   - An advert that was rejected changes counters and nothing else. In
 //     particular it never restarts a Master's advert timer.

@@ -26,7 +26,9 @@ type (
 	}
 
 	// Stop ends an instance. A Master sends priority 0 and releases its
-	// addresses unless Keep is set.
+	// addresses unless Keep is set. To stop one member of a sync group says
+	// nothing to the others, not even when it was the one that kept them in
+	// FAULT: their next event or their next group does.
 	Stop struct {
 		Keep bool
 		// As is the state that is reported: Stopped at the end of the daemon;

@@ -90,7 +90,8 @@ func (m *instance) noSource() string {
 	return fmt.Sprintf("no IPv%d address for interface", family)
 }
 
-// judge compares the state with the facts after one of them has changed.
+// judge compares the state with the facts after one of them has changed; cause
+// is the change in words, if it was for the better.
 func (m *instance) judge(now time.Time, cause string) {
 	if !m.started || !m.g.started {
 		return
@@ -156,7 +157,7 @@ func (m *instance) sourceChanged(now time.Time, addr netip.Addr) {
 		m.oldSrc = m.source
 	}
 	m.source = addr
-	m.judge(now, "")
+	m.judge(now, "source address "+addr.String())
 }
 
 func (m *instance) addressLost(now time.Time, ev AddressLost) {

@@ -30,6 +30,8 @@ type instance struct {
 	interval    time.Duration // of the Master: our own, or learned (v3)
 	peer        netip.Addr    // the Master last heard while Backup
 	peerPrio    uint8
+	discarded   bool       // its last advert was, for its lower priority
+	quiet       time.Time  // since when no advert has counted
 	lastSrc     netip.Addr // of the last accepted advert
 	highestPrio uint8      // the highest priority heard of anybody
 
@@ -107,7 +109,7 @@ func (m *instance) handle(now time.Time, ev Event) {
 		m.rejected(now, ev)
 	case LinkChanged:
 		m.linkDown, m.link = !ev.Up, ev.Name
-		m.judge(now, "")
+		m.judge(now, "interface "+ev.Name+" up")
 	case SourceChanged:
 		m.sourceChanged(now, ev.Addr)
 	case TrackChanged:
@@ -125,6 +127,7 @@ func (m *instance) become(now time.Time, to State, cause string) {
 	m.state, m.said, m.since, m.cause = to, to, now, cause
 	m.wants = false
 	m.preempt = time.Time{}
+	m.quiet = m.from(now)
 	m.refusals.reset()
 	m.emit(StateChanged{From: from, To: to, Priority: m.priority, Cause: cause})
 }
@@ -142,13 +145,9 @@ func (m *instance) tick(now time.Time) {
 		if due(m.deadline, now) {
 			m.advertise()
 			m.rivalTick(now)
-			// The next one is reckoned from the deadline, not from now, so
-			// that lateness does not add up; unless so late that adverts
-			// would come in a burst.
-			m.deadline = m.deadline.Add(m.spec.AdvertInterval)
-			if !m.deadline.After(now) {
-				m.deadline = now.Add(m.spec.AdvertInterval)
-			}
+			// From now, (690): an advert that left late is not made up for by
+			// one that comes early.
+			m.deadline = now.Add(m.spec.AdvertInterval)
 		}
 		m.announceTick(now)
 		m.restoreTick(now)
@@ -168,26 +167,27 @@ func (m *instance) timeout(now time.Time) {
 		m.deadline = m.countdown(now)
 		return
 	}
-	m.lead(now, m.silence())
+	m.lead(now, m.silence(now))
 }
 
 // silence says in words why nobody else is Master.
-func (m *instance) silence() string {
+func (m *instance) silence(now time.Time) string {
+	since := now.Sub(m.quiet).Round(time.Microsecond)
 	switch {
 	case m.pending():
 		return "address owner"
 	case !m.peer.IsValid():
-		return fmt.Sprintf("no advert heard for %v", m.masterDown())
+		return fmt.Sprintf("no advert heard for %v", since)
 	case m.peerPrio == 0:
 		return fmt.Sprintf("%s gave up mastership (priority 0)", m.peer)
-	case m.peerPrio < m.priority:
+	case m.discarded:
 		return fmt.Sprintf("preempting %s: priority %d, ours %d", m.peer, m.peerPrio, m.priority)
 	}
-	return fmt.Sprintf("no advert from %s (priority %d) for %v", m.peer, m.peerPrio, m.masterDown())
+	return fmt.Sprintf("no advert from %s (priority %d) for %v", m.peer, m.peerPrio, since)
 }
 
 // lead makes the instance Master: first the advert, then the addresses, then
-// their announcement (RFC 9568 section 6.4.2, (310) to (355)).
+// their announcement (RFC 9568 section 6.4.2, (370) to (410)).
 func (m *instance) lead(now time.Time, cause string) {
 	if m.interval != m.spec.AdvertInterval {
 		m.logf(true, "changing advert interval from %dms to locally configured %dms",
@@ -227,7 +227,7 @@ func (m *instance) advertise() {
 	m.g.send(m.id, SendAdvert{Priority: m.priority, Source: m.source})
 }
 
-// sendZero says that we stop being Master (RFC 9568 section 6.4.3, (655)).
+// sendZero says that we stop being Master (RFC 9568 section 6.4.3, (665)).
 func (m *instance) sendZero(times int) {
 	src := m.source
 	if !src.IsValid() && !m.spec.IPv6 {

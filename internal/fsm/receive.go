@@ -77,23 +77,24 @@ func (m *instance) remark(a *advert.Advert, ev *AdvertReceived) {
 	}
 }
 
-// receivedBackup is RFC 9568 section 6.4.2, (420) to (475).
+// receivedBackup is RFC 9568 section 6.4.2, (420) to (485).
 func (m *instance) receivedBackup(now time.Time, a *advert.Advert) {
+	m.hear(a)
 	if a.Priority == 0 {
 		// The Master stops: take over after Skew_Time, (430), whoever says so
 		// and whether or not we preempt.
 		m.logf(true, "Backup received priority 0 advertisement")
-		m.hear(a)
+		m.discarded, m.quiet = false, now
 		m.deadline = now.Add(m.skew())
 		return
 	}
 	if m.accepts(now, a.Priority) {
 		m.learn(a)
-		m.wants = false
+		m.wants, m.quiet = false, now
 		m.deadline = now.Add(m.masterDown())
 		return
 	}
-	m.hear(a)
+	m.discarded = true
 	m.logf(false, "received lower priority (%d) advert from %s - discarding", a.Priority, a.Src)
 }
 
@@ -125,7 +126,7 @@ func (m *instance) accepts(now time.Time, priority uint8) bool {
 // learn takes the sender for Master, and in version 3 its interval (RFC 9568
 // section 6.4.2, (450)).
 func (m *instance) learn(a *advert.Advert) {
-	m.hear(a)
+	m.discarded = false
 	if m.spec.Version == 3 && a.Interval > 0 && a.Interval != m.interval {
 		m.logf(true, "advertisement interval updated from %dms to %dms by master",
 			m.interval.Milliseconds(), a.Interval.Milliseconds())
@@ -146,12 +147,12 @@ func (m *instance) hear(a *advert.Advert) {
 	m.peerPrio = a.Priority
 }
 
-// receivedMaster is RFC 9568 section 6.4.3, (700) to (760).
+// receivedMaster is RFC 9568 section 6.4.3, (700) to (785).
 func (m *instance) receivedMaster(now time.Time, a *advert.Advert) {
 	order := a.Src.Compare(m.source.WithZone(""))
 	switch {
 	case a.Priority == 0:
-		// (705): somebody gave up; tell the segment at once who is here.
+		// (710): somebody gave up; tell the segment at once who is here.
 		m.logf(true, "Master received priority 0 message")
 		m.readvertise(now)
 	case a.Priority == Owner && m.priority == Owner && order != 0:
@@ -163,7 +164,7 @@ func (m *instance) receivedMaster(now time.Time, a *advert.Advert) {
 		m.logf(false, "Master received advert from %s with higher priority %d, ours %d", a.Src, a.Priority, m.priority)
 		m.giveWay(now, a, fmt.Sprintf("advert from %s with priority %d, ours %d", a.Src, a.Priority, m.priority))
 	case a.Priority == m.priority && order > 0:
-		// (740): equal priorities are decided by the primary address.
+		// (735): equal priorities are decided by the primary address.
 		m.logf(false, "Master received advert from %s with same priority %d but higher IP address than ours", a.Src, a.Priority)
 		m.giveWay(now, a, fmt.Sprintf("advert from %s with our priority %d and a higher address than %s", a.Src, a.Priority, m.source))
 	case a.Priority == m.priority && order == 0:
@@ -174,8 +175,9 @@ func (m *instance) receivedMaster(now time.Time, a *advert.Advert) {
 }
 
 func (m *instance) giveWay(now time.Time, a *advert.Advert, cause string) {
+	m.hear(a)
 	// Learned first, so that the down timer is reckoned from the new Master's
-	// interval (RFC 9568 section 6.4.3, (730)).
+	// interval (RFC 9568 section 6.4.3, (745)).
 	m.learn(a)
 	m.yield(now, cause)
 }

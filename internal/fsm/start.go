@@ -47,21 +47,25 @@ func (g *Group) start(now time.Time, ev Start) {
 }
 
 // firstState is FAULT when any member has a reason to be there, MASTER when all
-// are that already, and INIT while all wait for a script that has to report.
+// are that already. While all wait for a script that has to report it is INIT,
+// or FAULT for those that were there before.
 func (g *Group) firstState() State {
-	masters, running := true, false
+	masters, running, waiting := true, false, Init
 	for _, m := range g.instances {
 		if bad, _ := m.faulty(); bad {
 			return Fault
 		}
 		masters = masters && m.state == Master
 		running = running || m.state == Master || m.state == Backup
+		if m.state == Fault {
+			waiting = Fault
+		}
 	}
 	switch {
 	case masters:
 		return Master
 	case !running && !g.ready():
-		return Init
+		return waiting
 	}
 	return Backup
 }
@@ -124,6 +128,8 @@ func (m *instance) settle(now time.Time, to State) {
 			why = "sync group " + m.g.name + " is in FAULT"
 		}
 		m.fail(now, why)
+	case m.pending():
+		m.begin(now, " (init)", "start")
 	case m.state == Backup && !m.g.silentUntil.IsZero():
 		// Carried over into a start delay: what it cannot hear it must not
 		// take for silence.

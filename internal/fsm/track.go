@@ -148,15 +148,18 @@ func (m *instance) reconfigure(now time.Time, ev Reconfigured) {
 	m.reckon("configuration changed")
 	was := m.state
 	m.g.arranging = true
-	m.judge(now, "")
+	m.judge(now, "configuration changed")
 	m.g.arranging = false
 	if m.state != was {
 		return
 	}
+	for _, o := range m.g.instances {
+		if o.pending() { // still, or no longer, to become Master at once
+			o.begin(now, "", "configuration changed")
+		}
+	}
 	switch {
-	case m.pending(): // still, or no longer, to become Master at once
-		m.begin(now, "", "configuration changed")
-	case m.state == Backup:
+	case m.state == Backup && !m.pending():
 		m.wants = false
 		m.deadline = m.countdown(now)
 	case m.state == Master:
