@@ -114,4 +114,3 @@ func TestSheet_7_3_Removed(t *testing.T) {
 		BACKUP to FAULT at 100: stop
 		wake never`)
 }
-
