@@ -1,0 +1,30 @@
+// Package sim runs many routers on a simulated network with a virtual clock,
+// disturbs them in every way it knows, and checks that the protocol keeps its
+// promises.
+//
+// A [Plan] is a world as data: the routers, the network, and what is going to
+// happen to them. [Generate] makes one from a seed; [Run] lets it happen. The
+// routers are real [fsm.Group]s, and what they say to each other are real
+// packets, encoded and checked by package advert. A run is a function of its
+// plan: the same plan gives the same run, event for event, so a seed is all
+// that is needed to see a failure again.
+//
+// What is checked, all the time unless it says otherwise:
+//
+//   - addresses are held if and only if the router is MASTER, and each change is
+//     asked for once (local.go);
+//   - only a MASTER advertises, in time, with the priority that its
+//     configuration and trackers give it (local.go);
+//   - a BACKUP takes over at the moment that an independent reckoning of
+//     RFC 9568 section 6.4.2 gives, and not before or after (model.go);
+//   - members of a sync group are MASTER together (local.go);
+//   - in a healthy part of a network two MASTERs do not last longer than an
+//     advert takes, and having none not longer than a takeover takes (health.go);
+//   - when nothing has been disturbed for long enough there is one MASTER in
+//     each part, the right one, and nothing changes any more (health.go);
+//   - in a world without noise a disturbance causes no more changes of MASTER
+//     than it has to (health.go).
+//
+// One goroutine runs a world. Nothing here reads a clock or shares state, so
+// worlds may run side by side.
+package sim

@@ -1,0 +1,122 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/advert"
+	"github.com/holdfast-ha/holdfast/internal/fsm"
+)
+
+// model reckons, from RFC 9568 section 6.4.2 and independently of the state
+// machine, when a Backup is to take over. It knows instances that are alone,
+// not sync groups.
+type model struct {
+	spec     *fsm.Spec
+	priority uint8
+	interval time.Duration // the Master's
+	down     time.Duration // when the instance takes over, in world time
+	preempt  time.Duration // end of the preempt delay; 0: not armed
+	known    bool          // down is valid
+}
+
+// tolerance is what integer arithmetic may cut off.
+const tolerance = 5 * time.Microsecond
+
+// skewTime is Skew_Time of RFC 9568 section 6.1, and RFC 3768 section 6.1.
+func skewTime(s *fsm.Spec, priority uint8, interval time.Duration) time.Duration {
+	if s.Priority == fsm.Owner {
+		priority = fsm.Owner
+	}
+	of := interval
+	if s.Version == 2 {
+		of = time.Second
+	}
+	return time.Duration(float64(of) * float64(256-int(priority)) / 256)
+}
+
+// downInterval is Active_Down_Interval of the same sections.
+func downInterval(s *fsm.Spec, priority uint8, interval time.Duration) time.Duration {
+	return time.Duration(s.DownTimerAdverts)*interval + skewTime(s, priority, interval)
+}
+
+func (m *model) wait(now time.Duration) {
+	m.down, m.known = now+downInterval(m.spec, m.priority, m.interval), true
+}
+
+// entered is told of every transition; interval is that of the advert that
+// caused it, 0 if none did.
+func (m *model) entered(now time.Duration, to fsm.State, interval time.Duration) {
+	m.known, m.preempt = false, 0
+	switch to {
+	case fsm.Master, fsm.Fault:
+		m.interval = m.spec.AdvertInterval
+	case fsm.Backup:
+		m.interval = m.spec.AdvertInterval
+		m.learn(interval)
+		m.wait(now)
+	}
+}
+
+func (m *model) learn(interval time.Duration) {
+	if m.spec.Version == 3 && interval > 0 {
+		m.interval = interval
+	}
+}
+
+// heard is told of every advert that is accepted by the checks while Backup.
+func (m *model) heard(now time.Duration, a *advert.Advert) {
+	switch {
+	case a.Priority == 0:
+		m.down = now + skewTime(m.spec, m.priority, m.interval)
+	case m.obeys(now, a.Priority):
+		m.learn(a.Interval)
+		m.wait(now)
+	}
+}
+
+func (m *model) obeys(now time.Duration, priority uint8) bool {
+	if m.spec.NoPreempt {
+		return true
+	}
+	if priority >= m.priority {
+		m.preempt = 0
+		return true
+	}
+	if m.spec.PreemptDelay == 0 {
+		return false
+	}
+	if m.preempt == 0 {
+		m.preempt = now + m.spec.PreemptDelay
+	}
+	return now < m.preempt
+}
+
+// reprioritised is told when trackers change the effective priority.
+func (m *model) reprioritised(to uint8) {
+	before := downInterval(m.spec, m.priority, m.interval)
+	m.priority = to
+	if m.known {
+		m.down += downInterval(m.spec, to, m.interval) - before
+	}
+}
+
+// reconfigured takes over a new specification. What a Backup learned of its
+// Master may or may not survive that; until the next advert it is not reckoned.
+func (m *model) reconfigured(s *fsm.Spec, priority uint8) {
+	m.spec, m.priority, m.known = s, priority, false
+	m.interval = s.AdvertInterval
+}
+
+// effective is the priority that a configuration and its trackers give.
+func effective(s *fsm.Spec, verdicts []fsm.Verdict) uint8 {
+	if s.Priority == fsm.Owner {
+		return fsm.Owner
+	}
+	sum := int(s.Priority)
+	for i, t := range s.Trackers {
+		if t.Weight > 0 && verdicts[i] == fsm.Good || t.Weight < 0 && verdicts[i] == fsm.Bad {
+			sum += t.Weight
+		}
+	}
+	return uint8(max(1, min(254, sum)))
+}

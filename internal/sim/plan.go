@@ -1,0 +1,256 @@
+package sim
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/advert"
+	"github.com/holdfast-ha/holdfast/internal/fsm"
+)
+
+// Plan is a world and what is going to happen in it. It is not changed by a
+// run.
+type Plan struct {
+	Seed    uint64
+	LANs    int  // networks; each router has an instance on each of them
+	Sync    bool // the instances of a router are a sync group
+	Gentle  bool // one disturbance at a time, and no noise: the strictest checks apply
+	Unicast bool
+	Auth    bool // version 2 with a password
+	Routers []Router
+	Delay   time.Duration // the longest that a packet takes without noise
+	Late    time.Duration // the most that a timer fires late
+	Steps   []Step        // in the order of time
+	End     time.Duration
+}
+
+// Router is one machine.
+type Router struct {
+	Name    string
+	Specs   []*fsm.Spec  // for each network
+	Sources []netip.Addr // for each network
+	Clock   time.Duration
+}
+
+// Noise is what a network does to packets.
+type Noise struct {
+	Loss, Duplicate, Corrupt float64       // probabilities
+	Delay                    time.Duration // the longest extra delay; packets may overtake each other
+}
+
+// Kind is what happens in a step.
+type Kind uint8
+
+// Kinds of steps.
+const (
+	Start     Kind = iota // power on
+	Crash                 // power off
+	Stop                  // the daemon is stopped in good order
+	LinkDown              // the cable is pulled
+	LinkUp                // and plugged again
+	Partition             // a network falls apart, or comes together again
+	Track                 // a tracked script changes its mind
+	Pause                 // the machine does not run the daemon for a while
+	Reload                // a new configuration for an instance
+	LoseAddr              // somebody removes an address
+	SetNoise              // the networks change how they treat packets
+	Calm                  // nothing happens any more: from here on all has to settle
+)
+
+var kindNames = [...]string{
+	"start", "crash", "stop", "link-down", "link-up", "partition", "track", "pause", "reload", "lose-address", "noise", "calm",
+}
+
+func (k Kind) String() string { return kindNames[k] }
+
+// Step is something that happens to the world.
+type Step struct {
+	At      time.Duration
+	Kind    Kind
+	Router  int
+	LAN     int
+	For     time.Duration // Pause; Start: a start delay
+	Tracker int
+	Verdict fsm.Verdict
+	Parts   []int // Partition: the part that each router is in, on every network
+	Spec    *fsm.Spec
+	Noise   Noise
+}
+
+func (s *Step) describe(p *Plan) string {
+	who := ""
+	if s.Router < len(p.Routers) {
+		who = p.Routers[s.Router].Name
+	}
+	switch s.Kind {
+	case Start:
+		if s.For > 0 {
+			return fmt.Sprintf("%s starts, with a start delay of %v", who, s.For)
+		}
+		return who + " starts"
+	case Crash:
+		return who + " crashes"
+	case Stop:
+		return who + " is stopped"
+	case LinkDown, LinkUp:
+		return fmt.Sprintf("%s %s on %s", who, s.Kind, lanName(s.LAN))
+	case Partition:
+		return "networks fall into " + partsText(p, s.Parts)
+	case Track:
+		t := p.Routers[s.Router].Specs[s.LAN].Trackers[s.Tracker]
+		return fmt.Sprintf("%s on %s: script %s is %s", who, lanName(s.LAN), t.Name, s.Verdict)
+	case Pause:
+		return fmt.Sprintf("%s does not run for %v", who, s.For)
+	case Reload:
+		return fmt.Sprintf("%s on %s is reloaded: %s", who, lanName(s.LAN), specText(s.Spec))
+	case LoseAddr:
+		return fmt.Sprintf("%s on %s loses an address", who, lanName(s.LAN))
+	case SetNoise:
+		n := s.Noise
+		if n == (Noise{}) {
+			return "networks are quiet"
+		}
+		return fmt.Sprintf("networks lose %.0f%%, double %.0f%%, corrupt %.0f%%, delay by up to %v", n.Loss*100, n.Duplicate*100, n.Corrupt*100, n.Delay)
+	}
+	return "calm"
+}
+
+func lanName(l int) string { return fmt.Sprintf("lan%d", l) }
+
+// partsText lists the parts of a network: {r1 r3} {r2}.
+func partsText(p *Plan, parts []int) string {
+	var list []string
+	for part := range parts {
+		var names []string
+		for r, in := range parts {
+			if in == part {
+				names = append(names, p.Routers[r].Name)
+			}
+		}
+		if len(names) > 0 {
+			list = append(list, "{"+strings.Join(names, " ")+"}")
+		}
+	}
+	return strings.Join(list, " ")
+}
+
+func specText(s *fsm.Spec) string {
+	words := []string{fmt.Sprintf("priority %d, interval %v, down after %d", s.Priority, s.AdvertInterval, s.DownTimerAdverts)}
+	if s.StartMaster {
+		words = append(words, "state MASTER")
+	}
+	if s.NoPreempt {
+		words = append(words, "nopreempt")
+	}
+	if s.PreemptDelay > 0 {
+		words = append(words, fmt.Sprintf("preempt delay %v", s.PreemptDelay))
+	}
+	if s.LowerPrioNoAdvert {
+		words = append(words, "lower_prio_no_advert")
+	}
+	if s.HigherPrioSendAdvert {
+		words = append(words, "higher_prio_send_advert")
+	}
+	if s.StrictCompat {
+		words = append(words, "lost addresses as keepalived")
+	}
+	for _, t := range s.Trackers {
+		words = append(words, fmt.Sprintf("script %s weight %d", t.Name, t.Weight))
+	}
+	return strings.Join(words, ", ")
+}
+
+// String describes the world for a reader.
+func (p *Plan) String() string {
+	var b strings.Builder
+	style, group := "stormy", "independent instances"
+	if p.Gentle {
+		style = "gentle"
+	}
+	if p.Sync {
+		group = "sync groups"
+	}
+	s := p.Routers[0].Specs[0]
+	family, cast := "IPv4", "multicast"
+	if s.IPv6 {
+		family = "IPv6"
+	}
+	if p.Unicast {
+		cast = "unicast"
+	}
+	fmt.Fprintf(&b, "world %d: %s, VRRPv%d over %s, %s, %d networks, %s, packets take up to %v, timers are up to %v late\n",
+		p.Seed, style, s.Version, family, cast, p.LANs, group, p.Delay, p.Late)
+	for _, r := range p.Routers {
+		for l, s := range r.Specs {
+			fmt.Fprintf(&b, "  %s on %s: %v, %s\n", r.Name, lanName(l), r.Sources[l], specText(s))
+		}
+	}
+	for i := range p.Steps {
+		fmt.Fprintf(&b, "  %12.6f  %s\n", p.Steps[i].At.Seconds(), p.Steps[i].describe(p))
+	}
+	fmt.Fprintf(&b, "  %12.6f  end\n", p.End.Seconds())
+	return b.String()
+}
+
+// expect is what the instance of a router expects of adverts.
+func (p *Plan) expect(r, l int) *advert.Expect {
+	s := p.Routers[r].Specs[l]
+	e := &advert.Expect{
+		Version: s.Version, VRID: s.VRID, IPv6: s.IPv6, Unicast: p.Unicast, Interval: s.AdvertInterval, Addresses: p.addresses(l),
+	}
+	if p.Auth {
+		e.Auth, e.Password = advert.AuthPass, password
+	}
+	if p.Unicast {
+		e.CheckSource = true
+		for o := range p.Routers {
+			if o != r {
+				e.Peers = append(e.Peers, advert.Peer{Addr: p.Routers[o].Sources[l], MaxTTL: 255})
+			}
+		}
+	}
+	return e
+}
+
+var password = [8]byte{'s', 'e', 's', 'a', 'm', 'e'}
+
+// addresses are the virtual addresses of a network.
+func (p *Plan) addresses(l int) []netip.Addr {
+	if p.Routers[0].Specs[0].IPv6 {
+		return []netip.Addr{netip.MustParseAddr("fe80::100"), netip.MustParseAddr(fmt.Sprintf("2001:db8:%d::100", l))}
+	}
+	return []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, byte(100 + l)})}
+}
+
+// longestInterval is the longest advertisement interval there ever is.
+func (p *Plan) longestInterval() time.Duration {
+	var d time.Duration
+	for _, s := range p.allSpecs() {
+		d = max(d, s.AdvertInterval)
+	}
+	return d
+}
+
+func (p *Plan) longestPreemptDelay() time.Duration {
+	var d time.Duration
+	for _, s := range p.allSpecs() {
+		d = max(d, s.PreemptDelay)
+	}
+	return d
+}
+
+// allSpecs are the specifications of all instances, those of reloads included.
+func (p *Plan) allSpecs() []*fsm.Spec {
+	var all []*fsm.Spec
+	for _, r := range p.Routers {
+		all = append(all, r.Specs...)
+	}
+	for _, s := range p.Steps {
+		if s.Spec != nil {
+			all = append(all, s.Spec)
+		}
+	}
+	return all
+}
