@@ -47,6 +47,10 @@ type Packet struct {
 	IPHeader int    // length of the IPv4 header in bytes; 40 for IPv6
 	IPTotal  int    // IPv4 total length field; 0 for IPv6
 	Payload  []byte // what follows the IP header
+
+	// At is when the packet arrived, as far as the kernel could tell: what
+	// follows from it is reckoned from then and not from when we got to it.
+	At time.Time
 }
 
 // Advert is the content of an accepted advert.

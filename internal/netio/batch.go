@@ -3,6 +3,7 @@ package netio
 import (
 	"net/netip"
 	"sync"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,8 +20,9 @@ const (
 	// longer ones stay longer than any, so the codec still refuses them.
 	packetLen = 4352
 
-	// controlLen has room for hop limit and packet info (RFC 3542).
-	controlLen = 64
+	// controlLen has room for hop limit and packet info (RFC 3542) and the
+	// time of arrival.
+	controlLen = 128
 )
 
 // batch is what one recvmmsg call fills. All its parts point into itself, are
@@ -68,13 +70,11 @@ func (b *batch) read(fd, limit int, ipv6 bool) (int, error) {
 	limit = min(limit, batchLen)
 	for i := range b.hdrs[:limit] {
 		h := &b.hdrs[i].hdr
-		h.Name, h.Namelen, h.Control = nil, 0, nil
-		h.SetControllen(0)
-		if ipv6 { // IPv4 tells all of it in the packet
+		h.Name, h.Namelen, h.Control = nil, 0, &b.oobs[i][0]
+		h.SetControllen(controlLen)
+		if ipv6 { // IPv4 tells it in the packet
 			h.Name = (*byte)(unsafe.Pointer(&b.from[i]))
 			h.Namelen = unix.SizeofSockaddrInet6
-			h.Control = &b.oobs[i][0]
-			h.SetControllen(controlLen)
 		}
 	}
 	for {
@@ -93,10 +93,13 @@ func (b *batch) read(fd, limit int, ipv6 bool) (int, error) {
 // packet returns packet i of the last read, until the next call of packet. It
 // reports false for what is not a packet: a raw IPv4 socket hands out none
 // without a header.
-func (b *batch) packet(i int, spec *Spec) (*advert.Packet, bool) {
+func (b *batch) packet(i int, spec *Spec, now time.Time) (*advert.Packet, bool) {
 	data := b.bufs[i][:b.hdrs[i].len]
+	oob := b.oobs[i][:b.hdrs[i].hdr.Controllen]
 	if !spec.IPv6 {
-		return &b.pkt, parseIPv4(data, &b.pkt) == nil
+		ok := parseIPv4(data, &b.pkt) == nil
+		b.pkt.At = arrival(oob, now)
+		return &b.pkt, ok
 	}
 	b.pkt = advert.Packet{
 		// Without zone: a socket with an interface has no other, and sources
@@ -108,6 +111,7 @@ func (b *batch) packet(i int, spec *Spec) (*advert.Packet, bool) {
 		IPHeader: ipv6HeaderLen,
 		Payload:  data,
 	}
-	parseControl6(b.oobs[i][:b.hdrs[i].hdr.Controllen], &b.pkt)
+	parseControl6(oob, &b.pkt)
+	b.pkt.At = arrival(oob, now)
 	return &b.pkt, true
 }

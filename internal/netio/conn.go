@@ -138,8 +138,9 @@ func (c *Conn) read(fd, limit int, handle func(*advert.Packet)) (int, error) {
 	if err != nil {
 		return 0, os.NewSyscallError("recvmmsg", err)
 	}
+	now := time.Now()
 	for i := range n {
-		if p, ok := b.packet(i, &c.spec); ok {
+		if p, ok := b.packet(i, &c.spec, now); ok {
 			handle(p)
 		} else {
 			c.malformed.Add(1)

@@ -177,9 +177,16 @@ func attachFilter(fd int, filter []bpf.RawInstruction) error {
 		&unix.SockFprog{Len: uint16(len(prog)), Filter: &prog[0]})
 }
 
+// stampArrival asks for the time at which each packet arrived. Kernels before
+// 5.1 have none in this form; then the time of reading serves.
+var stampArrival = option{"SO_TIMESTAMPNS_NEW", func(fd int) error {
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW, 1)
+	return nil
+}}
+
 // receiveOptions prepares the receive socket for its bind.
 func receiveOptions(spec Spec) []option {
-	opts := []option{bindToDevice(spec), receiveBuffer(spec.RcvBuf)}
+	opts := []option{bindToDevice(spec), receiveBuffer(spec.RcvBuf), stampArrival}
 	if spec.IPv6 {
 		opts = append(opts,
 			onlyJoined6,

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/netip"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -61,4 +62,30 @@ func parseControl6(oob []byte, p *advert.Packet) {
 			p.Dst = netip.AddrFrom16([16]byte(data[:16]))
 		}
 	}
+}
+
+// trusted is how far back the kernel's time of arrival is believed. What is
+// older was kept waiting by a pause of ours, in which later packets may have
+// been lost: then only now is certain.
+const trusted = 5 * time.Millisecond
+
+// arrival returns when the packet arrived, from the time stamp among its control
+// messages; now, if there is none or the clock has been set meanwhile.
+func arrival(oob []byte, now time.Time) time.Time {
+	for len(oob) >= unix.SizeofCmsghdr {
+		hdr, data, rest, err := unix.ParseOneSocketControlMessage(oob)
+		if err != nil {
+			break
+		}
+		oob = rest
+		if hdr.Level != unix.SOL_SOCKET || hdr.Type != unix.SO_TIMESTAMPNS_NEW || len(data) < 16 {
+			continue
+		}
+		sec, nsec := binary.NativeEndian.Uint64(data), binary.NativeEndian.Uint64(data[8:])
+		// Through the wall clock to an age, and from that to the monotonic clock.
+		if age := time.Duration(now.UnixNano() - int64(sec)*1e9 - int64(nsec)); age > 0 && age < trusted {
+			return now.Add(-age)
+		}
+	}
+	return now
 }

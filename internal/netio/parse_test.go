@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/netip"
 	"testing"
+	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/net/ipv6"
@@ -201,6 +203,43 @@ func FuzzParseControl6(f *testing.F) {
 			t.Errorf("destination %s", p.Dst)
 		}
 	})
+}
+
+// stamp is a time stamp as the kernel gives it with a packet.
+func stamp(sec, nsec int64) []byte {
+	b := make([]byte, unix.CmsgSpace(16))
+	hdr := (*unix.Cmsghdr)(unsafe.Pointer(&b[0]))
+	hdr.Level, hdr.Type = unix.SOL_SOCKET, unix.SO_TIMESTAMPNS_NEW
+	hdr.SetLen(unix.CmsgLen(16))
+	binary.NativeEndian.PutUint64(b[unix.CmsgLen(0):], uint64(sec))
+	binary.NativeEndian.PutUint64(b[unix.CmsgLen(0)+8:], uint64(nsec))
+	return b
+}
+
+func TestArrival(t *testing.T) {
+	now := time.Now()
+	at := func(age time.Duration) []byte {
+		then := now.Add(-age)
+		return stamp(then.Unix(), int64(then.Nanosecond()))
+	}
+	for _, tt := range []struct {
+		name string
+		oob  []byte
+		want time.Duration // before now
+	}{
+		{"none", nil, 0},
+		{"a millisecond ago", at(time.Millisecond), time.Millisecond},
+		{"behind another message", append(control6(t, 255, advert.GroupIPv6), at(time.Millisecond)...), time.Millisecond},
+		{"too long ago to be the last one", at(time.Second), 0},
+		{"in the future: the clock was set", at(-time.Second), 0},
+		{"cut off", at(time.Millisecond)[:20], 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := now.Sub(arrival(tt.oob, now)); got != tt.want {
+				t.Errorf("%v before now, want %v", got, tt.want)
+			}
+		})
+	}
 }
 
 func BenchmarkParse(b *testing.B) {

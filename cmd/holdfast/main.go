@@ -1,0 +1,214 @@
+// Holdfast is a VRRP daemon that takes keepalived's place: the same command
+// line, configuration, signals, dumps and log lines, under the names holdfast,
+// keepalived and hapee-vrrp alike.
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/daemon"
+	"github.com/holdfast-ha/holdfast/internal/logs"
+	"github.com/holdfast-ha/holdfast/internal/process"
+)
+
+// Exit statuses (keepalived's, see docs/compatibility.md).
+const (
+	exitOK         = 0
+	exitFailure    = 1
+	exitConfig     = 2 // the configuration cannot be run
+	exitPermission = 4 // no raw sockets for us
+	exitNoConfig   = 6 // the configuration cannot be read
+)
+
+func main() {
+	opts, exit, done := parseFlags(os.Args, os.Stdout, os.Stderr)
+	if done {
+		os.Exit(exit)
+	}
+	if opts.configTest {
+		os.Exit(configTest(&opts))
+	}
+	os.Exit(run(&opts))
+}
+
+// run starts the daemon and returns its exit status.
+func run(opts *options) int {
+	// A daemon sleeps most of the time: a small heap is worth more than the
+	// few collections that it costs.
+	debug.SetGCPercent(50)
+	back := process.Started()
+	if !opts.dontFork && back == nil {
+		status, err := process.Detach()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		return status
+	}
+	if !opts.dontFork {
+		absolute(opts)
+	}
+	log, stop := startLog(opts)
+	defer stop()
+	return hold(opts, log, back)
+}
+
+// absolute makes the names of files independent of the working directory, which
+// a daemon in the background leaves.
+func absolute(opts *options) {
+	for _, name := range []*string{&opts.configFile, &opts.pidFile, &opts.vrrpPID} {
+		if path, err := filepath.Abs(*name); err == nil && *name != "" {
+			*name = path
+		}
+	}
+}
+
+// startLog returns the log and what flushes it at the end.
+func startLog(opts *options) (*slog.Logger, func()) {
+	o := logs.Options{Ident: "Keepalived_vrrp", Facility: opts.facility, Detail: opts.detail, Syslog: !opts.noSyslog}
+	if opts.logConsole && opts.dontFork {
+		o.Console = os.Stderr
+	}
+	l := logs.New(o)
+	l.Start()
+	return slog.New(l), func() { _ = l.Close(time.Second) }
+}
+
+// hold loads the configuration, locks the pid files and runs the daemon.
+func hold(opts *options, log *slog.Logger, back *process.Background) int {
+	banner(log)
+	for _, note := range opts.notes {
+		log.Info(note)
+	}
+	load := func() (*config.Config, config.Diagnostics) {
+		return config.Load(opts.configFile, config.Options{
+			ConfigID: opts.configID, Detail: opts.detail > 0, StrictCompat: opts.strictCompat, AllConfig: opts.allConfig,
+		})
+	}
+	cfg, diags := load()
+	log.Info("Configuration file " + opts.configFile)
+	daemon.LogDiagnostics(log, diags)
+	if diags.Fatal() {
+		return refused(log, diags)
+	}
+	pids, err := process.LockPIDFiles(pidPaths(opts, cfg)...)
+	if err != nil {
+		return notLocked(log, err)
+	}
+	defer func() { _ = pids.Remove() }()
+	if err := pids.Write(os.Getpid()); err != nil {
+		log.Error(err.Error())
+		return exitFailure
+	}
+	d := daemon.New(cfg, daemon.Options{
+		ConfigFile: opts.configFile, Load: load, Log: log, Detail: opts.detail > 0,
+		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
+		IgnoreInterrupt: opts.ignoreSigint, Umask: umask(opts, cfg), Version: version,
+		Started: back.Ready,
+	})
+	log.Info(fmt.Sprintf("Starting VRRP child process, pid=%d", os.Getpid()))
+	err = d.Run(context.Background())
+	switch {
+	case errors.Is(err, daemon.ErrPermission):
+		log.Error(err.Error())
+		return exitPermission
+	case err != nil:
+		log.Error(err.Error())
+		return exitFailure
+	}
+	log.Info(fmt.Sprintf("Stopped Keepalived v%s (Holdfast %s)", compatVersion, version))
+	return exitOK
+}
+
+// banner says at the start what runs, and on what.
+func banner(log *slog.Logger) {
+	log.Info(fmt.Sprintf("Starting Keepalived v%s (Holdfast %s)", compatVersion, version))
+	var u syscall.Utsname
+	if syscall.Uname(&u) == nil {
+		log.Info(fmt.Sprintf("Running on %s %s %s", text(u.Sysname[:]), text(u.Release[:]), text(u.Version[:])))
+	}
+	log.Info("Command line: '" + strings.Join(os.Args, "' '") + "'")
+}
+
+func text(c []int8) string {
+	var b strings.Builder
+	for _, x := range c {
+		if x == 0 {
+			break
+		}
+		b.WriteByte(byte(x))
+	}
+	return b.String()
+}
+
+// refused says that the daemon does not start, and gives the status that
+// service managers know.
+func refused(log *slog.Logger, diags config.Diagnostics) int {
+	log.Error("The configuration cannot be run: mend what is said above")
+	process.Errno(int(syscall.EINVAL))
+	if diags.Missing() {
+		return exitNoConfig
+	}
+	return exitConfig
+}
+
+func umask(opts *options, cfg *config.Config) int {
+	if !opts.umaskSet && cfg.Global.Umask != nil {
+		return *cfg.Global.Umask
+	}
+	return opts.umask
+}
+
+// notLocked says why the pid files cannot be had. That another daemon has them
+// is no failure to keepalived, and so to the scripts that start it.
+func notLocked(log *slog.Logger, err error) int {
+	var locked *process.LockedError
+	if !errors.As(err, &locked) {
+		log.Error(err.Error())
+		return exitFailure
+	}
+	log.Info(err.Error())
+	log.Info("daemon is already running")
+	return exitOK
+}
+
+// pidPaths are the two pid files that keepalived's parent and its VRRP process
+// have; here both hold the number of the one process.
+func pidPaths(opts *options, cfg *config.Config) []string {
+	g := &cfg.Global
+	p := process.DefaultPaths(g.UsePidDir, g.InstanceName)
+	return []string{cmp.Or(opts.pidFile, p.PID), cmp.Or(opts.vrrpPID, p.VRRPPID)}
+}
+
+// configTest reads the configuration and says what is wrong with it.
+func configTest(opts *options) int {
+	var out io.Writer = os.Stderr
+	if opts.configTestLog != "" {
+		f, err := os.OpenFile(opts.configTestLog, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW, 0o644)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return exitFailure
+		}
+		defer f.Close()
+		out = f
+	}
+	_, diags := config.Load(opts.configFile, config.Options{
+		ConfigID: opts.configID, Test: true, Detail: opts.detail > 0, StrictCompat: opts.strictCompat, AllConfig: opts.allConfig,
+	})
+	if err := diags.Write(out); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitFailure
+	}
+	return diags.ExitStatus()
+}

@@ -1,0 +1,383 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/fsm"
+	"github.com/holdfast-ha/holdfast/internal/kernel"
+)
+
+// identity is what makes an instance the same one before and after a reload.
+// Its name is not part of it: renaming an instance disturbs nothing.
+type identity struct {
+	vrid    uint8
+	ipv6    bool
+	unicast bool
+	iface   string
+	source  netip.Addr // of unicast instances
+	group   netip.Addr // of multicast instances
+}
+
+func identityOf(c *config.Instance) identity {
+	k := identity{vrid: c.VRID, ipv6: c.IPv6, unicast: c.Unicast, iface: c.Interface}
+	if c.Unicast {
+		k.source = c.SourceIP
+	} else {
+		k.group = c.Group
+	}
+	return k
+}
+
+// wantedGroup is a sync group, or an instance on its own, of a configuration.
+type wantedGroup struct {
+	name string
+	sets []*settings
+}
+
+// wantedGroups translates a configuration, in its order: a group stands where
+// its first member does.
+func wantedGroups(cfg *config.Config, strict bool) []wantedGroup {
+	byName := map[string]*config.Instance{}
+	groupOf := map[string]*config.SyncGroup{}
+	for _, c := range cfg.Instances {
+		byName[c.Name] = c
+	}
+	for _, g := range cfg.Groups {
+		for _, name := range g.Members {
+			if byName[name] != nil && groupOf[name] == nil {
+				groupOf[name] = g
+			}
+		}
+	}
+	var all []wantedGroup
+	placed := map[*config.SyncGroup]bool{}
+	for _, c := range cfg.Instances {
+		g := groupOf[c.Name]
+		if g == nil {
+			all = append(all, wantedGroup{sets: []*settings{translate(c, nil, strict)}})
+			continue
+		}
+		if placed[g] {
+			continue
+		}
+		placed[g] = true
+		w := wantedGroup{name: g.Name}
+		for _, name := range g.Members {
+			if m := byName[name]; m != nil && groupOf[name] == g {
+				w.sets = append(w.sets, translate(m, g, strict))
+			}
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
+// arrangement is the change from the instances that run to those wanted.
+type arrangement struct {
+	d       *Daemon
+	old     map[identity]*member
+	keep    map[*runner]*wantedGroup // same members in the same order: it runs on
+	wanted  []wantedGroup
+	summary summary
+}
+
+// summary counts what a reload changed.
+type summary struct{ unchanged, changed, added, removed int }
+
+func (s summary) String() string {
+	return fmt.Sprintf("%d instances unchanged, %d changed, %d added, %d removed", s.unchanged, s.changed, s.added, s.removed)
+}
+
+// arrange makes the instances that run those of the configuration. What is
+// not changed is not touched: it misses no advert. Removals come before
+// additions, so that an address may move from one instance to another.
+func (d *Daemon) arrange(cfg *config.Config, first bool) error {
+	a := &arrangement{d: d, old: map[identity]*member{}, keep: map[*runner]*wantedGroup{}, wanted: wantedGroups(cfg, d.opt.StrictCompat)}
+	for _, m := range d.members {
+		a.old[identityOf(m.set.Load().cfg)] = m
+	}
+	d.vips = map[netip.Addr]bool{}
+	for _, w := range a.wanted {
+		for _, s := range w.sets {
+			for v := range s.vips {
+				d.vips[v] = true
+			}
+		}
+	}
+	a.match()
+	carried := a.dissolve()
+	a.prune()
+	d.cfg = cfg
+	a.rebuild(carried)
+	var delay time.Duration
+	if first {
+		delay = cfg.Global.StartupDelay
+	} else {
+		d.log.infof("Reload: %s", a.summary)
+	}
+	return a.launch(delay)
+}
+
+// match finds the runners that can stay.
+func (a *arrangement) match() {
+	for i := range a.wanted {
+		w := &a.wanted[i]
+		m := a.old[identityOf(w.sets[0].cfg)]
+		if m == nil || m.runner.group.Name() != w.name || len(m.runner.members) != len(w.sets) {
+			continue
+		}
+		same := true
+		for j, s := range w.sets {
+			same = same && a.old[identityOf(s.cfg)] == m.runner.members[j]
+		}
+		if same {
+			a.keep[m.runner] = w
+		}
+	}
+}
+
+// carried is an instance on its way from one group to another.
+type carried struct {
+	m *member
+	c fsm.Carry
+}
+
+// dissolve stops the runners that cannot stay: instances that are gone say
+// goodbye, the others are carried over with all that they know.
+func (a *arrangement) dissolve() map[identity]carried {
+	wanted := map[identity]bool{}
+	for _, w := range a.wanted {
+		for _, s := range w.sets {
+			wanted[identityOf(s.cfg)] = true
+		}
+	}
+	out := map[identity]carried{}
+	for _, r := range a.d.runners {
+		if a.keep[r] != nil {
+			continue
+		}
+		for _, m := range r.members {
+			if wanted[identityOf(m.set.Load().cfg)] {
+				continue
+			}
+			as := fsm.Fault
+			if m.set.Load().cfg.Notify.DeletedSet {
+				as = fsm.Deleted
+			}
+			r.post(m.id, fsm.Stop{As: as})
+			a.summary.removed++
+		}
+		if !r.stop(time.Now().Add(kernelTimeout)) {
+			a.d.log.alertf("the kernel is slow to release addresses; the reload goes on")
+		}
+		carries := r.group.Carry()
+		for i, m := range r.members {
+			k := identityOf(m.set.Load().cfg)
+			if wanted[k] {
+				out[k] = carried{m, carries[i]}
+			} else {
+				a.d.sockets.detach(m)
+			}
+		}
+	}
+	return out
+}
+
+// prune takes from the instances that stay the addresses that they are to
+// lose, before anybody gains one.
+func (a *arrangement) prune() {
+	var waits []chan struct{}
+	for r, w := range a.keep {
+		for i, s := range w.sets {
+			m := r.members[i]
+			if keep := common(m.set.Load().addresses, s.addresses); len(keep) < len(m.set.Load().addresses) {
+				done := make(chan struct{})
+				r.hands.push(job{m: m, prune: &pruning{keep: keep, done: done}})
+				waits = append(waits, done)
+			}
+		}
+	}
+	timeout := time.After(kernelTimeout)
+	for _, w := range waits {
+		select {
+		case <-w:
+		case <-timeout:
+			return
+		}
+	}
+}
+
+// pruning asks the hands to hold no more than these addresses, if any.
+type pruning struct {
+	keep []kernel.Address
+	done chan struct{}
+}
+
+func common(old, now []kernel.Address) []kernel.Address {
+	var both []kernel.Address
+	for _, a := range old {
+		if slices.Contains(now, a) {
+			both = append(both, a)
+		}
+	}
+	return both
+}
+
+// rebuild makes the runners of the new arrangement and tells those that stay
+// what has changed for them.
+func (a *arrangement) rebuild(over map[identity]carried) {
+	d := a.d
+	kept := map[*wantedGroup]*runner{}
+	for r, w := range a.keep {
+		kept[w] = r
+	}
+	d.runners, d.members = nil, nil
+	for i := range a.wanted {
+		w := &a.wanted[i]
+		r := kept[w]
+		if r == nil {
+			r = a.assemble(w, over)
+		} else {
+			for j, s := range w.sets {
+				a.update(r.members[j], s)
+			}
+		}
+		d.runners = append(d.runners, r)
+		d.members = append(d.members, r.members...)
+	}
+}
+
+// assemble makes a runner, of new instances and of those carried over.
+func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runner {
+	d := a.d
+	var specs []*fsm.Spec
+	for _, s := range w.sets {
+		specs = append(specs, s.spec)
+	}
+	g := fsm.NewGroup(w.name, specs...)
+	r := newRunner(g, nil, d.log, newHands(d.work))
+	for i, s := range w.sets {
+		id := fsm.ID(i)
+		c, ok := over[identityOf(s.cfg)]
+		m := c.m
+		if !ok {
+			m = &member{holder: kernel.NewHolder(d.kern)}
+			m.set.Store(s)
+			a.summary.added++
+		}
+		m.runner, m.id = r, id
+		r.members = append(r.members, m)
+		if ok {
+			g.Adopt(id, c.c)
+			a.update(m, s)
+		}
+	}
+	r.drain = func() {
+		for _, m := range r.members {
+			if s := m.sock.Load(); s != nil {
+				_, _ = s.conn.Drain(drainLimit, s.receive) // its own goroutine reports errors
+			}
+		}
+	}
+	r.fresh = true
+	return r
+}
+
+// drainLimit bounds what a runner reads when its timer has expired: under a
+// flood the timer must still come to its right.
+const drainLimit = 256
+
+// update gives an instance that goes on its new settings.
+func (a *arrangement) update(m *member, s *settings) {
+	old := m.set.Swap(s)
+	if sameProtocol(old, s) {
+		a.summary.unchanged++
+		return
+	}
+	a.summary.changed++
+	for _, gone := range old.addresses {
+		if !slices.Contains(s.addresses, gone) {
+			a.d.log.infof("(%s) ip address %s dev %s, no longer exist", s.cfg.Name, gone.Prefix, gone.Link)
+		}
+	}
+	added := slices.ContainsFunc(s.addresses, func(x kernel.Address) bool { return !slices.Contains(old.addresses, x) })
+	m.runner.post(m.id, fsm.Reconfigured{Spec: s.spec, AddressesAdded: added})
+	m.rewatch = true
+}
+
+// sameProtocol tells whether two settings differ in nothing that the state
+// machine, the sockets or the kernel would notice.
+func sameProtocol(a, b *settings) bool {
+	x, y := *a.spec, *b.spec
+	x.Name, y.Name = "", ""
+	return reflect.DeepEqual(x, y) && reflect.DeepEqual(a.expect, b.expect) && slices.Equal(a.addresses, b.addresses) &&
+		slices.Equal(a.dests, b.dests) && a.ttl == b.ttl && a.cfg.SourceIP == b.cfg.SourceIP
+}
+
+// launch connects every member with its interface and its trackers and starts
+// the runners that are new.
+func (a *arrangement) launch(delay time.Duration) error {
+	d := a.d
+	d.rewire()
+	d.trackProcesses(d.cfg)
+	d.catchUp() // the first state depends on what runs
+	for _, m := range d.members {
+		if err := d.refresh(m); err != nil {
+			return err
+		}
+	}
+	for _, r := range d.runners {
+		if !r.fresh {
+			continue
+		}
+		r.fresh = false
+		r.post(fsm.All, fsm.Start{Delay: delay})
+		go r.hands.run()
+		go r.run()
+	}
+	return nil
+}
+
+// applyAddresses brings the member's addresses to its interfaces. It runs on
+// the hands' goroutine, like everything that uses the holder.
+func (d *Daemon) applyAddresses(m *member) {
+	set := m.set.Load()
+	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
+	defer cancel()
+	d.log.detailf("(%s) setting VIPs.", set.cfg.Name)
+	m.holding = true
+	res, err := m.holder.Apply(ctx, set.addresses)
+	for _, f := range res.Failed {
+		d.log.infof("(%s) %v", set.cfg.Name, f)
+	}
+	if err != nil && !d.opt.StrictCompat {
+		m.runner.post(m.id, fsm.AddressLost{Addr: "set", Link: set.cfg.Interface, Why: "is incomplete: trying again"})
+	}
+}
+
+func (d *Daemon) releaseAddresses(ctx context.Context, m *member) {
+	d.log.detailf("(%s) removing VIPs.", m.name())
+	m.holding = false
+	if _, err := m.holder.Release(ctx); err != nil {
+		d.log.infof("(%s) removing addresses: %v", m.name(), err)
+	}
+}
+
+// pruneAddresses gives up addresses that a reload has taken away.
+func (d *Daemon) pruneAddresses(m *member, p *pruning) {
+	defer close(p.done)
+	if !m.holding {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
+	defer cancel()
+	if _, err := m.holder.Apply(ctx, p.keep); err != nil {
+		d.log.infof("(%s) removing addresses: %v", m.name(), err)
+	}
+}

@@ -1,0 +1,266 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"slices"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/fsm"
+	"github.com/holdfast-ha/holdfast/internal/kernel"
+	"github.com/holdfast-ha/holdfast/internal/netio"
+	"github.com/holdfast-ha/holdfast/internal/notify"
+	"github.com/holdfast-ha/holdfast/internal/process"
+)
+
+// Options are what the command line says.
+type Options struct {
+	ConfigFile   string
+	Version      string // for the log
+	StrictCompat bool   // keepalived's way wherever that is safe
+	KeepOnStop   bool   // --dont-release-vrrp
+	LogAddresses bool   // --address-monitoring
+	// IgnoreInterrupt: SIGINT does not stop the daemon.
+	IgnoreInterrupt bool
+	Umask           int // of dump files
+	Detail          bool
+	Load            func() (*config.Config, config.Diagnostics)
+	// Started is called when addresses are being watched over.
+	Started func() error
+	Log     *slog.Logger
+}
+
+// Daemon holds addresses. Its fields are the manager goroutine's unless they
+// say otherwise.
+type Daemon struct {
+	opt Options
+	log *logger
+	cfg *config.Config
+
+	todo    *queue[func()] // what the manager is to do next; any goroutine
+	monitor *kernel.Monitor
+	kern    *kernel.Handle
+	garp    netio.Announcer
+	notes   *notify.Notifier
+
+	links   map[string]*kernel.Link
+	vips    map[netip.Addr]bool // every virtual address of every instance
+	runners []*runner
+	members []*member // in configuration order
+	static  *kernel.Holder
+	sockets *sockets
+
+	scripts   map[string]*scriptTracker
+	processes *processTracker
+	verdicts  map[trackKey]verdict
+	watchers  map[trackKey][]watch
+
+	reloading bool
+	again     bool // a reload was asked for while one was under way
+	started   time.Time
+	stopping  atomic.Bool
+}
+
+// New makes a daemon that is to run the configuration; it opens nothing.
+func New(cfg *config.Config, opt Options) *Daemon {
+	d := &Daemon{
+		opt: opt, cfg: cfg, log: &logger{opt.Log}, todo: newQueue[func()](),
+		links: map[string]*kernel.Link{}, vips: map[netip.Addr]bool{},
+		scripts: map[string]*scriptTracker{}, verdicts: map[trackKey]verdict{}, watchers: map[trackKey][]watch{},
+	}
+	d.sockets = &sockets{open: map[netio.Spec]*socket{}, log: d.log}
+	return d
+}
+
+// do hands something to the manager.
+func (d *Daemon) do(f func()) { d.todo.push(f) }
+
+// Run holds addresses until a signal says stop or the context ends. It returns
+// an error only when it could not begin.
+func (d *Daemon) Run(ctx context.Context) error {
+	signals := listen()
+	defer signals.close()
+	background, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if err := d.open(background); err != nil {
+		return err
+	}
+	defer d.close()
+	if err := d.begin(); err != nil {
+		return err
+	}
+	d.log.infof("Startup complete")
+	process.Ready(d.status())
+	if err := d.opt.Started(); err != nil {
+		d.log.infof("%v", err)
+	}
+	for {
+		select {
+		case <-d.todo.ready:
+			d.catchUp()
+		case s := <-signals.c:
+			if d.signal(s) {
+				d.shutdown()
+				return nil
+			}
+		case <-ctx.Done():
+			d.shutdown()
+			return nil
+		}
+	}
+}
+
+// catchUp does what the manager has been handed.
+func (d *Daemon) catchUp() {
+	for _, f := range slices.Clone(d.todo.take()) {
+		f()
+	}
+}
+
+// open opens the edges and waits until the links are known.
+func (d *Daemon) open(ctx context.Context) error {
+	var err error
+	if d.kern, err = kernel.Open(); err != nil {
+		return fmt.Errorf("opening the netlink channel: %w", err)
+	}
+	d.notes = notify.New(d.scriptLog, notify.Options{StrictCompat: d.opt.StrictCompat})
+	d.monitor = kernel.NewMonitor(kernel.MonitorOptions{
+		Event: func(e kernel.Event) { d.do(func() { d.kernelEvent(e) }) },
+		Warn:  func(err error) { d.log.infof("%v", err) },
+	})
+	failed := make(chan error, 1)
+	go func() { failed <- d.monitor.Run(ctx) }()
+	d.log.detailf("Registering Kernel netlink reflector")
+	select {
+	case <-d.monitor.Ready():
+	case err := <-failed:
+		return fmt.Errorf("watching links and addresses: %w", err)
+	}
+	d.log.detailf("Registering Kernel netlink command channel")
+	d.log.detailf("Registering gratuitous ARP shared channel")
+	for _, l := range d.monitor.Snapshot().Links {
+		d.links[l.Name] = l
+	}
+	return nil
+}
+
+func (d *Daemon) close() {
+	_ = d.garp.Close()
+	d.kern.Close()
+}
+
+// begin brings the configuration to life.
+func (d *Daemon) begin() error {
+	d.started = time.Now()
+	d.sockets.tell = d.cfg.Global.LogUnknownVRIDs
+	d.clean()
+	d.static = kernel.NewHolder(d.kern)
+	d.applyStatic(d.cfg)
+	if err := d.arrange(d.cfg, true); err != nil {
+		return err
+	}
+	d.track(d.cfg)
+	return nil
+}
+
+// clean removes what a run that crashed has left: the addresses of instances
+// that are Backup until they are elected.
+func (d *Daemon) clean() {
+	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
+	defer cancel()
+	for _, c := range d.cfg.Instances {
+		set := translate(c, nil, d.opt.StrictCompat)
+		for _, a := range kernel.CleanStale(ctx, d.kern, set.addresses).Removed {
+			d.log.infof("(%s) removed %s from %s: left there by an earlier run", c.Name, a.Prefix, a.Link)
+		}
+	}
+}
+
+func (d *Daemon) applyStatic(cfg *config.Config) {
+	var wanted []kernel.Address
+	for _, a := range cfg.Static {
+		wanted = append(wanted, kernelAddress(a))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
+	defer cancel()
+	if _, err := d.static.Apply(ctx, wanted); err != nil {
+		d.log.infof("static addresses: %v", err)
+	}
+}
+
+// shutdown gives up every address in good order: priority 0 first.
+func (d *Daemon) shutdown() {
+	d.stopping.Store(true)
+	d.log.infof("Stopping")
+	process.Stopping()
+	d.stopTracking()
+	begun := time.Now()
+	deadline := begun.Add(releaseTime)
+	for _, r := range d.runners {
+		r.post(fsm.All, fsm.Stop{As: fsm.Stopped, Keep: d.opt.KeepOnStop})
+	}
+	for _, r := range d.runners {
+		if !r.stop(deadline) {
+			d.log.alertf("giving up on addresses that the kernel does not release in time")
+		}
+	}
+	if !d.opt.KeepOnStop {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second/2)
+		defer cancel()
+		if _, err := d.static.Release(ctx); err != nil {
+			d.log.infof("static addresses: %v", err)
+		}
+	}
+	for _, m := range d.members {
+		d.sockets.detach(m)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), notifyGrace)
+	defer cancel()
+	d.notes.Drain(ctx)
+	d.waitTracking(begun.Add(scriptGrace))
+}
+
+// releaseTime is given to the kernel for taking addresses away at the end.
+const releaseTime = 500 * time.Millisecond
+
+func (d *Daemon) signal(s os.Signal) (stop bool) {
+	switch s {
+	case sigReload:
+		d.reload()
+	case sigData:
+		d.log.infof("Printing VRRP data for process(%d) on signal", os.Getpid())
+		d.writeData()
+	case sigStats:
+		d.log.infof("Printing VRRP stats for process(%d) on signal", os.Getpid())
+		d.writeStats(false)
+	case sigStatsClear:
+		d.log.infof("Printing and clearing VRRP stats for process(%d) on signal", os.Getpid())
+		d.writeStats(true)
+	case syscall.SIGINT:
+		return !d.opt.IgnoreInterrupt
+	case sigJSON:
+		d.writeJSON()
+	default:
+		return true
+	}
+	return false
+}
+
+// status is the line that systemctl status shows.
+func (d *Daemon) status() string {
+	var n [fsm.Deleted + 1]int
+	for _, m := range d.members {
+		n[m.published.Load()]++
+	}
+	text := fmt.Sprintf("%d instances: %d MASTER, %d BACKUP", len(d.members), n[fsm.Master], n[fsm.Backup])
+	if n[fsm.Fault] > 0 {
+		text += fmt.Sprintf(", %d FAULT", n[fsm.Fault])
+	}
+	return text
+}

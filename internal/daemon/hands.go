@@ -1,0 +1,104 @@
+package daemon
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/fsm"
+)
+
+// job is one slow thing to be done for a member. Exactly one of its parts is
+// set.
+type job struct {
+	m       *member
+	apply   bool
+	release bool
+	prune   *pruning
+	lost    *lostAddress // the monitor saw it go
+	rounds  int
+	why     fsm.AnnounceWhy
+	epoch   uint64 // of an announcement: void once addresses were released
+	source  netip.Addr
+	notify  *stateNote
+}
+
+// stateNote is what a notification tells.
+type stateNote struct {
+	to       fsm.State
+	priority uint8
+	group    bool // of the sync group, not of the member
+	lower    bool // an advert of lower priority was heard
+}
+
+// kernelTimeout bounds one request to the kernel: a stuck one must not stay in
+// the way of releasing addresses for ever.
+const kernelTimeout = 5 * time.Second
+
+// hands does the slow work of one runner, one job after the other.
+type hands struct {
+	jobs *queue[job]
+	quit chan struct{}
+	done chan struct{}
+	once sync.Once
+	do   func(job)
+}
+
+func newHands(do func(job)) *hands {
+	return &hands{jobs: newQueue[job](), quit: make(chan struct{}), done: make(chan struct{}), do: do}
+}
+
+func (h *hands) push(j job) { h.jobs.push(j) }
+
+func (h *hands) run() {
+	defer close(h.done)
+	for {
+		for _, j := range h.jobs.take() {
+			h.do(j)
+		}
+		select {
+		case <-h.jobs.ready:
+		case <-h.quit:
+			for jobs := h.jobs.take(); len(jobs) > 0; jobs = h.jobs.take() {
+				for _, j := range jobs {
+					h.do(j)
+				}
+			}
+			return
+		}
+	}
+}
+
+// stop does what is left and ends.
+func (h *hands) stop(timeout <-chan time.Time) bool {
+	h.once.Do(func() { close(h.quit) })
+	select {
+	case <-h.done:
+		return true
+	case <-timeout:
+		return false
+	}
+}
+
+// work does one job.
+func (d *Daemon) work(j job) {
+	switch {
+	case j.apply:
+		d.applyAddresses(j.m)
+	case j.release:
+		ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
+		defer cancel()
+		d.releaseAddresses(ctx, j.m)
+	case j.prune != nil:
+		d.pruneAddresses(j.m, j.prune)
+	case j.lost != nil:
+		d.addressLost(j.m, j.lost)
+	case j.rounds > 0:
+		d.announce(j)
+	case j.source.IsValid():
+		d.announceSource(j.m, j.source)
+	case j.notify != nil:
+		d.notifyState(j.m, j.notify)
+	}
+}

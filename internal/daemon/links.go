@@ -1,0 +1,271 @@
+package daemon
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/fsm"
+	"github.com/holdfast-ha/holdfast/internal/kernel"
+	"github.com/holdfast-ha/holdfast/internal/netio"
+)
+
+// linkState is what a member's state machine was last told of its interface.
+type linkState struct {
+	known bool
+	up    bool
+}
+
+// ErrPermission is returned when the process may not open raw sockets.
+var ErrPermission = netio.ErrPermission
+
+// kernelEvent takes a change of links or addresses. It runs on the manager's
+// goroutine, in the order in which the kernel made the changes.
+func (d *Daemon) kernelEvent(e kernel.Event) {
+	switch e := e.(type) {
+	case kernel.LinkAdded:
+		d.links[e.Link.Name] = e.Link
+		if d.uses(e.Link.Name) {
+			d.log.detailf("Interface %s added", e.Link.Name)
+		}
+		d.linkMoved(e.Link.Name)
+	case kernel.LinkChanged:
+		d.links[e.New.Name] = e.New
+		if e.Old.Up != e.New.Up && d.uses(e.New.Name) {
+			d.log.infof("Netlink reports %s %s", e.New.Name, upDown(e.New.Up))
+		}
+		d.linkMoved(e.New.Name)
+	case kernel.LinkGone:
+		delete(d.links, e.Link.Name)
+		if d.uses(e.Link.Name) {
+			d.log.infof("Interface %s deleted", e.Link.Name)
+		}
+		d.garp.Forget(e.Link.Index)
+		d.linkMoved(e.Link.Name)
+	case kernel.AddressAdded:
+		d.addressMoved(e.Link, e.Addr, true)
+	case kernel.AddressChanged:
+		d.addressMoved(e.Link, e.New, true)
+	case kernel.AddressRemoved:
+		d.addressMoved(e.Link, e.Addr, false)
+	}
+}
+
+func upDown(up bool) string {
+	if up {
+		return "up"
+	}
+	return "down"
+}
+
+// uses tells whether any instance has to do with the link.
+func (d *Daemon) uses(name string) bool {
+	if len(d.watchers[trackKey{fsm.TrackInterface, name}]) > 0 {
+		return true
+	}
+	for _, m := range d.members {
+		if m.set.Load().cfg.Interface == name {
+			return true
+		}
+	}
+	return false
+}
+
+// linkMoved tells everybody concerned what the link is now.
+func (d *Daemon) linkMoved(name string) {
+	l := d.links[name]
+	v := verdict{fsm.Bad, "interface " + name + " down"}
+	if l != nil && l.Up {
+		v = verdict{fsm.Good, "interface " + name + " up"}
+	}
+	d.report(trackKey{fsm.TrackInterface, name}, v)
+	for _, m := range d.members {
+		if m.set.Load().cfg.Interface == name {
+			d.refreshLogged(m)
+		}
+	}
+}
+
+func (d *Daemon) addressMoved(l *kernel.Link, a kernel.AddrState, there bool) {
+	if d.links[l.Name] != nil {
+		d.links[l.Name] = l
+	}
+	addr := a.Prefix.Addr()
+	if d.opt.LogAddresses {
+		what := "removed"
+		if there {
+			what = "added"
+		}
+		d.log.infof("Netlink reports address %s %s on %s", a.Prefix, what, l.Name)
+	}
+	for _, m := range d.members {
+		set := m.set.Load()
+		if !there && set.vips[addr] {
+			// Perhaps our own doing, perhaps long repaired: the hands, who own
+			// the addresses, find out.
+			m.runner.hands.push(job{m: m, lost: &lostAddress{addr: addr, link: l.Name}})
+		}
+		if set.cfg.Interface == l.Name {
+			d.refreshLogged(m)
+		}
+	}
+}
+
+type lostAddress struct {
+	addr netip.Addr
+	link string
+}
+
+// addressLost finds out whether addresses that are held are gone. It runs on
+// the hands' goroutine: only there is it certain what is held.
+func (d *Daemon) addressLost(m *member, l *lostAddress) {
+	if !m.holding || d.stopping.Load() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
+	defer cancel()
+	gone, err := m.holder.Check(ctx)
+	if err != nil {
+		d.log.infof("(%s) looking for lost addresses: %v", m.name(), err)
+	}
+	for _, a := range gone {
+		if d.opt.StrictCompat {
+			d.log.detailf("Netlink reflector reports IP %s removed from %s", a.Prefix.Addr(), a.Link)
+		}
+		m.runner.post(m.id, fsm.AddressLost{Addr: a.Prefix.String(), Link: a.Link, Why: "was removed by another program"})
+	}
+}
+
+// refreshLogged is refresh where an error cannot be returned: the socket is
+// tried again until the interface answers.
+func (d *Daemon) refreshLogged(m *member) {
+	err := d.refresh(m)
+	if err == nil {
+		return
+	}
+	d.log.infof("(%s) %v", m.name(), err)
+	time.AfterFunc(reopenPause, func() {
+		d.do(func() {
+			if m.sock.Load() == nil && d.has(m) {
+				d.refreshLogged(m)
+			}
+		})
+	})
+}
+
+// reopenPause is the time between two attempts to open a socket.
+const reopenPause = time.Second
+
+func (d *Daemon) has(m *member) bool {
+	for _, o := range d.members {
+		if o == m {
+			return true
+		}
+	}
+	return false
+}
+
+// refresh compares what a member's state machine and socket know of its
+// interface with what is, and mends the difference.
+func (d *Daemon) refresh(m *member) error {
+	set := m.set.Load()
+	l := d.links[set.cfg.Interface]
+	src := d.sourceOf(m, set, l)
+	err := d.connect(m, set, l, src)
+	now := linkState{known: true, up: l != nil && l.Up || set.cfg.Interface == ""}
+	if err != nil {
+		now.up = false // without a socket there is no protocol
+	}
+	if src != m.source {
+		if set.cfg.SourceIP != src && m.link.known {
+			d.logSource(set.cfg.Interface, m.source, src)
+		}
+		m.source = src
+		m.runner.post(m.id, fsm.SourceChanged{Addr: src})
+	}
+	if now != m.link {
+		m.link = now
+		m.runner.post(m.id, fsm.LinkChanged{Up: now.up, Name: set.cfg.Interface})
+	}
+	if m.rewatch {
+		m.rewatch = false
+		d.tellTrackers(m)
+	}
+	return err
+}
+
+func (d *Daemon) logSource(link string, old, now netip.Addr) {
+	if now.IsValid() {
+		d.log.detailf("Assigned address %s for interface %s", now, link)
+		return
+	}
+	d.log.detailf("Deassigned address %s from interface %s", old, link)
+}
+
+// sourceOf is the address that the member's adverts come from: the configured
+// one, or one of its interface's that is no virtual address.
+func (d *Daemon) sourceOf(m *member, set *settings, l *kernel.Link) netip.Addr {
+	if set.cfg.SourceIP.IsValid() {
+		if set.cfg.TrackSrcIP && !hasAddress(l, set.cfg.SourceIP) {
+			return netip.Addr{}
+		}
+		return set.cfg.SourceIP
+	}
+	if l == nil {
+		return netip.Addr{}
+	}
+	return kernel.PickSource(*l, set.cfg.IPv6, func(a netip.Addr) bool { return d.vips[a] }, m.source)
+}
+
+func hasAddress(l *kernel.Link, a netip.Addr) bool {
+	if l == nil {
+		return false
+	}
+	for _, have := range l.Addrs {
+		if have.Prefix.Addr() == a {
+			return true
+		}
+	}
+	return false
+}
+
+// connect gives the member the socket that its interface and source want.
+func (d *Daemon) connect(m *member, set *settings, l *kernel.Link, src netip.Addr) error {
+	spec, ok := socketSpec(set, l, src)
+	old := m.sock.Load()
+	if !ok {
+		d.sockets.detach(m)
+		return nil
+	}
+	if old != nil && old.spec == spec {
+		if r := old.routes[set.expect.VRID].Load(); r != nil && r.m == m && r.expect == set.expect && r.runner == m.runner {
+			return nil
+		}
+		return d.sockets.attach(m, old)
+	}
+	s, err := d.sockets.get(spec)
+	if err != nil {
+		d.sockets.detach(m)
+		return err
+	}
+	d.sockets.detach(m)
+	return d.sockets.attach(m, s)
+}
+
+// socketSpec says which socket serves the instance; false: none can, since the
+// interface or the source address is not there.
+func socketSpec(set *settings, l *kernel.Link, src netip.Addr) (netio.Spec, bool) {
+	spec := netio.Spec{IPv6: set.cfg.IPv6, Unicast: set.cfg.Unicast}
+	if set.cfg.Interface != "" {
+		if l == nil {
+			return spec, false
+		}
+		spec.Interface, spec.Index = l.Name, l.Index
+	}
+	if set.cfg.Unicast {
+		spec.Source = src
+		return spec, src.IsValid()
+	}
+	spec.Group = set.cfg.Group
+	return spec, true
+}

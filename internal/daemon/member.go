@@ -1,0 +1,107 @@
+package daemon
+
+import (
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/advert"
+	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/fsm"
+	"github.com/holdfast-ha/holdfast/internal/kernel"
+	"github.com/holdfast-ha/holdfast/internal/netio"
+)
+
+// settings is what the configuration says of an instance, in the forms that
+// the rooms want it. It is immutable: a reload makes a new one.
+type settings struct {
+	cfg       *config.Instance
+	group     *config.SyncGroup // nil: none
+	spec      *fsm.Spec
+	expect    *advert.Expect
+	addresses []kernel.Address // virtual, then excluded
+	vips      map[netip.Addr]bool
+	dests     []netip.Addr // where adverts go
+	ttl       int          // of adverts; -1: the kernel's default
+}
+
+// member is an instance at run time: what of it outlives a reload.
+type member struct {
+	set    atomic.Pointer[settings]
+	runner *runner // set by the manager while the runner does not run
+	id     fsm.ID
+
+	// Of the hands' goroutine.
+	holder  *kernel.Holder
+	holding bool
+
+	// sock is where adverts leave; nil while the interface is not there.
+	sock atomic.Pointer[socket]
+
+	// Of the runner's goroutine.
+	packet   []byte
+	ipID     uint16
+	sendErr  string
+	sendWhen time.Time
+
+	epoch     atomic.Uint64 // counts releases of addresses
+	published atomic.Uint32 // the fsm.State last reported
+	lastSent  atomic.Int64  // Unix microseconds of the last advert
+	// overflow counts rejected packets that the state machine was too busy to
+	// take; they are added when statistics are asked for.
+	overflow [advert.Reasons]atomic.Uint64
+
+	// Of the manager's goroutine.
+	source  netip.Addr // the source address that the state machine knows
+	link    linkState  // and what it knows of the interface
+	rewatch bool       // its trackers have changed since they were told of
+}
+
+func (m *member) name() string { return m.set.Load().cfg.Name }
+
+// sendPause is the time between two log lines about the same failure to send.
+const sendPause = time.Minute
+
+// send sends one advert to the group or to each peer. It runs on the runner's
+// goroutine and never waits.
+func (m *member) send(a *fsm.SendAdvert) {
+	set, sock := m.set.Load(), m.sock.Load()
+	if sock == nil {
+		return // the interface is gone: the state machine hears of it as a fault
+	}
+	m.ipID++
+	if m.ipID == 0 {
+		m.ipID = 1
+	}
+	msg := advert.Message{
+		Version: set.expect.Version, VRID: set.expect.VRID, Priority: a.Priority,
+		Interval: set.spec.AdvertInterval, Auth: set.expect.Auth, Password: set.expect.Password,
+		Src: a.Source, Addresses: set.expect.Addresses, ChecksumAsV2: set.expect.ChecksumAsV2,
+	}
+	for _, dst := range set.dests {
+		msg.Dst = dst
+		if set.expect.OldUnicast {
+			msg.Dst = set.expect.Group
+		}
+		m.packet = msg.AppendTo(m.packet[:0])
+		err := sock.conn.Send(netio.Out{Src: a.Source, Dst: dst, TTL: set.ttl, ID: m.ipID, Proto: advert.ProtoVRRP, Payload: m.packet})
+		if err != nil {
+			m.sendFailed(set, dst, err)
+		}
+	}
+	m.lastSent.Store(time.Now().UnixMicro())
+}
+
+// sendFailed logs a failure once a minute, or at once when it is another.
+func (m *member) sendFailed(set *settings, dst netip.Addr, err error) {
+	now := time.Now()
+	if err.Error() == m.sendErr && now.Sub(m.sendWhen) < sendPause {
+		return
+	}
+	m.sendErr, m.sendWhen = err.Error(), now
+	if set.cfg.Unicast {
+		m.runner.log.infof("(%s) Cant send advert to %s (%v)", set.cfg.Name, dst, err)
+		return
+	}
+	m.runner.log.infof("(%s): send advert error (%v)", set.cfg.Name, err)
+}

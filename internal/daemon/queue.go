@@ -1,0 +1,36 @@
+package daemon
+
+import "sync"
+
+// queue hands values from any number of goroutines to one. It never blocks the
+// sender and never drops: it is for events that must not be lost and that
+// arrive at a human pace.
+type queue[T any] struct {
+	mu    sync.Mutex
+	items []T
+	spare []T
+	ready chan struct{} // holds one token when there may be items
+}
+
+func newQueue[T any]() *queue[T] { return &queue[T]{ready: make(chan struct{}, 1)} }
+
+func (q *queue[T]) push(v T) {
+	q.mu.Lock()
+	q.items = append(q.items, v)
+	q.mu.Unlock()
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
+}
+
+// take returns everything that waits, oldest first. The slice is valid until
+// the next take.
+func (q *queue[T]) take() []T {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	got := q.items
+	clear(q.spare[:cap(q.spare)])
+	q.items, q.spare = q.spare[:0], got
+	return got
+}

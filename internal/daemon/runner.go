@@ -1,0 +1,304 @@
+package daemon
+
+import (
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/internal/advert"
+	"github.com/holdfast-ha/holdfast/internal/fsm"
+)
+
+// heard is an advert on its way from a socket to a group.
+type heard struct {
+	id fsm.ID
+	at time.Time // when it arrived
+	ev fsm.AdvertReceived
+}
+
+// refused is a packet on that way that failed a check.
+type refused struct {
+	id fsm.ID
+	ev fsm.AdvertRejected
+}
+
+// control is an event of any other kind, or a function to be run on the
+// runner's goroutine between two steps.
+type control struct {
+	id fsm.ID
+	ev fsm.Event
+	do func(now time.Time, g *fsm.Group)
+}
+
+// Mailbox sizes. An advert that finds its box full replaces the oldest. Rejected
+// packets have a box of their own, so that a flood of them cannot crowd out the
+// adverts.
+const (
+	advertBox  = 32
+	refusalBox = 32
+)
+
+// runner owns one group.
+type runner struct {
+	group   *fsm.Group
+	members []*member // by fsm.ID
+	log     *logger
+
+	ctl     *queue[control]
+	adverts chan heard
+	refused chan refused
+	hands   *hands
+
+	// drain reads what waits in the kernel for this group's sockets.
+	drain func()
+	// nap waits the last part of the way to a takeover.
+	nap func(time.Duration)
+
+	current heard         // the advert being heard: one place for all, so that hearing allocates nothing
+	dropped atomic.Uint64 // adverts that found the box full
+	fresh   bool          // not started yet; the manager's
+	quit    chan struct{}
+	done    chan struct{}
+}
+
+func newRunner(g *fsm.Group, members []*member, log *logger, h *hands) *runner {
+	return &runner{
+		group: g, members: members, log: log, hands: h,
+		ctl:     newQueue[control](),
+		adverts: make(chan heard, advertBox),
+		refused: make(chan refused, refusalBox),
+		quit:    make(chan struct{}),
+		done:    make(chan struct{}),
+		drain:   func() {},
+		nap:     nap,
+	}
+}
+
+// post offers an event that must not be lost.
+func (r *runner) post(id fsm.ID, ev fsm.Event) { r.ctl.push(control{id: id, ev: ev}) }
+
+// call runs f between two steps and waits for it; it returns false when the
+// runner has ended or does not answer in time.
+func (r *runner) call(timeout time.Duration, f func(now time.Time, g *fsm.Group)) bool {
+	ran := make(chan struct{})
+	r.ctl.push(control{do: func(now time.Time, g *fsm.Group) {
+		f(now, g)
+		close(ran)
+	}})
+	t := time.NewTimer(timeout)
+	defer t.Stop()
+	select {
+	case <-ran:
+		return true
+	case <-r.done:
+		return false
+	case <-t.C:
+		return false
+	}
+}
+
+// offerAdvert is called by sockets; it never blocks. When the box is full the
+// oldest advert makes room: the newest tells who is alive.
+func (r *runner) offerAdvert(h heard) {
+	for {
+		select {
+		case r.adverts <- h:
+			return
+		default:
+		}
+		select {
+		case <-r.adverts:
+			r.dropped.Add(1)
+		default:
+		}
+	}
+}
+
+// offerRefusal is called by sockets; it never blocks. What does not fit is
+// still counted, beside the state machine.
+func (r *runner) offerRefusal(id fsm.ID, from *advert.Packet, j advert.Reject) {
+	select {
+	case r.refused <- refused{id, fsm.AdvertRejected{From: from.Src, Reject: j}}:
+	default:
+		r.members[id].overflow[j.Reason].Add(1)
+	}
+}
+
+// run is the goroutine that owns the group. It ends after stop.
+func (r *runner) run() {
+	defer close(r.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		r.takeControl()
+		r.takeAdverts()
+		r.takeRefusals()
+		r.takeTimer()
+
+		var fire <-chan time.Time
+		if at, ok := r.group.Wake(); ok {
+			timer.Reset(time.Until(at) - r.margin())
+			fire = timer.C
+		}
+		select {
+		case <-r.ctl.ready:
+		case h := <-r.adverts:
+			r.takeControl()
+			r.hear(h)
+		case j := <-r.refused:
+			r.takeControl()
+			r.step(j.id, j.ev)
+		case <-fire:
+		case <-r.quit:
+			r.takeControl()
+			return
+		}
+	}
+}
+
+func (r *runner) step(id fsm.ID, ev fsm.Event) { r.act(r.group.Step(time.Now(), id, ev)) }
+
+func (r *runner) hear(h heard) {
+	r.current = h
+	r.act(r.group.Step(h.at, h.id, &r.current.ev))
+}
+
+func (r *runner) takeControl() {
+	for _, c := range r.ctl.take() {
+		if c.do != nil {
+			c.do(time.Now(), r.group)
+			continue
+		}
+		r.step(c.id, c.ev)
+	}
+}
+
+func (r *runner) takeAdverts() {
+	for range advertBox {
+		select {
+		case h := <-r.adverts:
+			r.hear(h)
+		default:
+			return
+		}
+	}
+}
+
+func (r *runner) takeRefusals() {
+	for range refusalBox {
+		select {
+		case j := <-r.refused:
+			r.step(j.id, j.ev)
+		default:
+			return
+		}
+	}
+}
+
+// The runtime's timers fire up to a millisecond late, since it polls the network
+// in whole milliseconds. A takeover is worth more than that: its timer is set
+// early and the rest is slept by the kernel's own clock. That costs a thread for
+// a millisecond, but only when a master has really fallen silent.
+const early = 1200 * time.Microsecond
+
+// margin is how much earlier than the deadline the timer is to fire.
+func (r *runner) margin() time.Duration {
+	for _, m := range r.members {
+		if fsm.State(m.published.Load()) == fsm.Backup {
+			return early
+		}
+	}
+	return 0
+}
+
+// spin is the last part of that way, which is not slept: waking up takes about
+// as long.
+const spin = 80 * time.Microsecond
+
+// nap waits for a time too short for the runtime's timers.
+func nap(d time.Duration) {
+	end := time.Now().Add(d)
+	if d > spin {
+		// By default the kernel may add 50 µs to a sleep, to wake several at once.
+		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+		ts := unix.NsecToTimespec(int64(d - spin))
+		_ = unix.Nanosleep(&ts, nil) // a signal ends it early: the clock decides
+	}
+	if time.Until(end) <= spin {
+		for time.Now().Before(end) {
+		}
+	}
+}
+
+// takeTimer lets an expired timer count, but not before what waits in the
+// kernel has been heard: a scheduler that let us sleep too long must not look
+// like a master that has died.
+func (r *runner) takeTimer() {
+	if at, ok := r.group.Wake(); ok {
+		if rest := time.Until(at); rest > 0 && rest <= r.margin() {
+			r.nap(rest)
+		}
+	}
+	if !r.expired() {
+		return
+	}
+	r.drain()
+	r.takeControl()
+	r.takeAdverts()
+	if r.expired() {
+		r.step(fsm.All, fsm.Tick{})
+	}
+}
+
+func (r *runner) expired() bool {
+	at, ok := r.group.Wake()
+	return ok && !at.After(time.Now())
+}
+
+// act does what the state machine asked for, in its order: adverts at once,
+// everything that may be slow through the hands.
+func (r *runner) act(outs []fsm.Out) {
+	for _, o := range outs {
+		m := r.members[o.ID]
+		switch a := o.Action.(type) {
+		case *fsm.SendAdvert:
+			m.send(a)
+		case fsm.Log:
+			r.log.state(a.Detail, m.name(), a.Text)
+		case fsm.PriorityChanged:
+			r.log.cause(m.name(), "priority", a.Cause)
+		case fsm.StateChanged:
+			m.published.Store(uint32(a.To))
+			r.log.cause(m.name(), a.To.String(), a.Cause)
+			r.hands.push(job{m: m, notify: &stateNote{to: a.To, priority: a.Priority}})
+		case fsm.GroupChanged:
+			r.hands.push(job{m: m, notify: &stateNote{to: a.To, group: true}})
+		case fsm.LowerPriorityHeard:
+			r.hands.push(job{m: m, notify: &stateNote{lower: true}})
+		case fsm.AddAddresses:
+			r.hands.push(job{m: m, apply: true})
+		case fsm.RemoveAddresses:
+			m.epoch.Add(1)
+			r.hands.push(job{m: m, release: true})
+		case fsm.Announce:
+			r.hands.push(job{m: m, rounds: a.Rounds, why: a.Why, epoch: m.epoch.Load()})
+		case fsm.AnnounceSource:
+			r.hands.push(job{m: m, source: a.Addr})
+		}
+	}
+}
+
+// stop ends the runner after everything that was posted before has been done,
+// the slow part included; false: it took longer than the time given.
+func (r *runner) stop(deadline time.Time) bool {
+	close(r.quit)
+	t := time.NewTimer(time.Until(deadline))
+	defer t.Stop()
+	select {
+	case <-r.done:
+	case <-t.C:
+		return false
+	}
+	return r.hands.stop(t.C)
+}

@@ -1,0 +1,34 @@
+package daemon
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Signals and what they ask for.
+const (
+	sigReload     = syscall.SIGHUP
+	sigData       = syscall.SIGUSR1
+	sigStats      = syscall.SIGUSR2
+	sigStatsClear = syscall.Signal(63) // SIGRTMAX-1
+	sigJSON       = syscall.Signal(36) // SIGRTMIN+2
+)
+
+// signals delivers those that mean something; the others that would end the
+// process are taken and forgotten, since none of them may cost an address.
+// They are caught rather than ignored: an ignored signal stays ignored in the
+// scripts that are run.
+type signals struct{ c, ignored chan os.Signal }
+
+func listen() *signals {
+	s := &signals{c: make(chan os.Signal, 16), ignored: make(chan os.Signal, 1)}
+	signal.Notify(s.c, sigReload, sigData, sigStats, sigStatsClear, sigJSON, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(s.ignored, syscall.SIGPIPE, syscall.SIGALRM, syscall.SIGVTALRM, syscall.SIGQUIT)
+	return s
+}
+
+func (s *signals) close() {
+	signal.Stop(s.c)
+	signal.Stop(s.ignored)
+}

@@ -1,0 +1,124 @@
+package daemon
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/holdfast-ha/holdfast/internal/advert"
+	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/fsm"
+	"github.com/holdfast-ha/holdfast/internal/kernel"
+)
+
+// translate gives an instance of the configuration the forms in which the
+// other rooms know it: they do not know the configuration.
+func translate(c *config.Instance, g *config.SyncGroup, strict bool) *settings {
+	s := &settings{cfg: c, group: g, spec: specOf(c, g, strict), expect: expectOf(c), vips: map[netip.Addr]bool{}, ttl: advert.TTL}
+	for _, a := range slices.Concat(c.Addresses, c.Excluded) {
+		s.addresses = append(s.addresses, kernelAddress(a))
+		s.vips[a.Prefix.Addr()] = true
+	}
+	if !c.Unicast {
+		s.dests = []netip.Addr{c.Group}
+		return s
+	}
+	for _, p := range c.Peers {
+		s.dests = append(s.dests, p.Addr)
+	}
+	switch {
+	case c.UnicastTTL >= 0:
+		s.ttl = c.UnicastTTL
+	case c.IPv6:
+		s.ttl = -1
+	}
+	return s
+}
+
+func specOf(c *config.Instance, g *config.SyncGroup, strict bool) *fsm.Spec {
+	s := &fsm.Spec{
+		Name: c.Name, Version: uint8(c.Version), VRID: c.VRID, IPv6: c.IPv6, Unicast: c.Unicast,
+		Priority: c.Priority, StartMaster: c.StateMaster,
+		AdvertInterval: c.AdvertInt, DownTimerAdverts: c.DownTimerAdverts,
+		NoPreempt: c.NoPreempt, PreemptDelay: c.PreemptDelay,
+		LowerPrioNoAdvert: c.LowerPrioNoAdvert, HigherPrioSendAdvert: c.HigherPrioSendAdvert,
+		SkipAddressCheck: c.SkipCheckAdvAddr, DontTrackPrimary: c.DontTrackPrimary,
+		GARP: fsm.GARP{
+			Repeat: c.GARP.MasterRepeat, Delay: c.GARP.MasterDelay,
+			Refresh: c.GARP.Refresh, RefreshRepeat: c.GARP.RefreshRepeat,
+			LowerRepeat: c.GARP.LowerPrioRepeat, LowerDelay: c.GARP.LowerPrioDelay,
+		},
+		Trackers:     trackersOf(c, g),
+		StrictCompat: strict,
+	}
+	switch {
+	case len(c.Faults) > 0:
+		s.ConfigFault = c.Faults[0]
+	case c.Auth == config.AuthAH:
+		// Without it, peers that have it would not hear us: two masters.
+		s.ConfigFault = "authentication AH is not served yet"
+	}
+	return s
+}
+
+// trackersOf joins what the instance tracks, what its sync group tracks, and
+// the interfaces that its addresses live on.
+func trackersOf(c *config.Instance, g *config.SyncGroup) []fsm.Tracker {
+	var all []fsm.Tracker
+	add := func(kind fsm.TrackKind, tracks []config.Track) {
+		for _, t := range tracks {
+			same := func(o fsm.Tracker) bool { return o.Kind == kind && o.Name == t.Name }
+			if !slices.ContainsFunc(all, same) {
+				all = append(all, fsm.Tracker{Kind: kind, Name: t.Name, Weight: t.Weight, Reverse: t.Reverse})
+			}
+		}
+	}
+	if g != nil { // first: its weights win over those of the instance
+		add(fsm.TrackInterface, g.TrackInterfaces)
+		add(fsm.TrackScript, g.TrackScripts)
+		add(fsm.TrackProcess, g.TrackProcesses)
+	}
+	add(fsm.TrackInterface, c.TrackInterfaces)
+	add(fsm.TrackScript, c.TrackScripts)
+	add(fsm.TrackProcess, c.TrackProcesses)
+	for _, a := range slices.Concat(c.Addresses, c.Excluded) {
+		if a.Dev != c.Interface && a.Dev != "" && !a.NoTrack {
+			add(fsm.TrackInterface, []config.Track{{Name: a.Dev}})
+		}
+	}
+	return all
+}
+
+func expectOf(c *config.Instance) *advert.Expect {
+	e := &advert.Expect{
+		Version: uint8(c.Version), VRID: c.VRID, IPv6: c.IPv6, Unicast: c.Unicast,
+		Interval: c.AdvertInt, CheckSource: c.CheckUnicastSrc,
+		OwnerIgnores: c.OwnerIgnoreAdverts && c.Priority == fsm.Owner,
+		ChecksumAsV2: c.V3ChecksumAsV2, OldUnicast: c.OldUnicastChecksum, Group: c.Group,
+	}
+	if !e.Group.IsValid() {
+		e.Group = advert.GroupIPv4
+		if c.IPv6 {
+			e.Group = advert.GroupIPv6
+		}
+	}
+	if c.Auth == config.AuthPass {
+		e.Auth = advert.AuthPass
+		copy(e.Password[:], c.AuthPass)
+	}
+	for _, a := range c.Addresses {
+		e.Addresses = append(e.Addresses, a.Prefix.Addr())
+	}
+	for _, p := range c.Peers {
+		e.Peers = append(e.Peers, advert.Peer{Addr: p.Addr, MinTTL: p.MinTTL, MaxTTL: p.MaxTTL, CheckTTL: p.CheckTTL})
+		e.CheckSource = e.CheckSource || p.CheckTTL
+	}
+	return e
+}
+
+func kernelAddress(a config.Address) kernel.Address {
+	return kernel.Address{
+		Prefix: a.Prefix, Link: a.Dev, Broadcast: a.Broadcast, Label: a.Label, Scope: a.Scope, Peer: a.Peer,
+		DAD: a.DAD, Home: a.Home, MngTmpAddr: a.MngTmpAddr, NoPrefixRoute: a.NoPrefixRoute, AutoJoin: a.AutoJoin,
+		PreferredLft: a.PreferredLft,
+	}
+}
