@@ -1,8 +1,10 @@
 package daemon
 
 import (
+	"context"
 	"log/slog"
 
+	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/logs"
 )
 
@@ -27,13 +29,14 @@ func (l *logger) state(detail bool, instance, text string) {
 	if detail {
 		level = logs.LevelDetail
 	}
-	l.LogAttrs(nil, level, text, slog.String("VRRP_INSTANCE", instance)) //nolint:staticcheck // the handler has no use for a context
+	l.LogAttrs(context.Background(), level, text, slog.String("VRRP_INSTANCE", instance))
 }
 
 // cause writes why something happened: keepalived says only that it did.
-func (l *logger) cause(instance, what, why string) {
-	if why == "" {
-		return
+func (l *logger) cause(instance, why string) {
+	switch why {
+	case "", fsm.CauseStart, fsm.CauseStop:
+		return // everybody knows
 	}
-	logs.Printf(l.Logger, logs.LevelInfo, "(%s) %s because: %s", instance, what, why)
+	logs.Printf(l.Logger, logs.LevelInfo, "(%s) cause: %s", instance, why)
 }

@@ -267,10 +267,10 @@ func (r *runner) act(outs []fsm.Out) {
 		case fsm.Log:
 			r.log.state(a.Detail, m.name(), a.Text)
 		case fsm.PriorityChanged:
-			r.log.cause(m.name(), "priority", a.Cause)
+			r.log.cause(m.name(), a.Cause)
 		case fsm.StateChanged:
 			m.published.Store(uint32(a.To))
-			r.log.cause(m.name(), a.To.String(), a.Cause)
+			r.log.cause(m.name(), a.Cause)
 			r.hands.push(job{m: m, notify: &stateNote{to: a.To, priority: a.Priority}})
 		case fsm.GroupChanged:
 			r.hands.push(job{m: m, notify: &stateNote{to: a.To, group: true}})

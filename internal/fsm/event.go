@@ -174,6 +174,12 @@ func (PriorityChanged) action()    {}
 func (LowerPriorityHeard) action() {}
 func (Log) action()                {}
 
+// Causes that need no telling. All others are phrases that fit after "because".
+const (
+	CauseStart = "start"
+	CauseStop  = "stop"
+)
+
 // AnnounceWhy is the occasion of an announcement.
 type AnnounceWhy uint8
 

@@ -115,7 +115,7 @@ func (m *instance) prepare(now time.Time) {
 	m.started, m.since = true, now
 	m.interval = m.spec.AdvertInterval
 	m.priority = m.spec.Priority
-	m.reckon("start")
+	m.reckon(CauseStart)
 }
 
 // settle is the part of a member in the start of its group, which goes to the
@@ -129,13 +129,13 @@ func (m *instance) settle(now time.Time, to State) {
 		}
 		m.fail(now, why)
 	case m.pending():
-		m.begin(now, " (init)", "start")
+		m.begin(now, " (init)", CauseStart)
 	case m.state == Backup && !m.g.silentUntil.IsZero():
 		// Carried over into a start delay: what it cannot hear it must not
 		// take for silence.
 		m.deadline = later(m.deadline, m.countdown(now))
 	case to != Fault && m.g.ready():
-		m.enter(now, " (init)", "start")
+		m.enter(now, " (init)", CauseStart)
 	}
 }
 
@@ -171,7 +171,7 @@ func (m *instance) leave(now time.Time, ev Stop) {
 		return
 	}
 	if ev.As != Fault || m.state != Fault {
-		m.become(now, ev.As, "stop")
+		m.become(now, ev.As, CauseStop)
 	}
 	m.state, m.started, m.wants, m.deadline = Init, false, false, time.Time{}
 }
