@@ -257,7 +257,7 @@ func (g *generator) stormy() {
 		g.add(Step{Kind: SetNoise})
 		if g.parted && g.chance(70) {
 			g.parted = false
-			g.add(Step{Kind: Partition, Parts: make([]int, len(g.p.Routers))})
+			g.add(Step{Kind: Partition, LAN: Everywhere, Parts: make([]int, len(g.p.Routers))})
 		}
 		g.now += g.longest() // what the noise held up arrives
 		g.rest()
@@ -284,7 +284,7 @@ func (g *generator) disturb() {
 		}
 		return
 	}
-	switch g.rng.IntN(10) {
+	switch g.rng.IntN(11) {
 	case 0, 1:
 		g.on[i] = false
 		g.add(Step{Kind: Crash, Router: i})
@@ -306,7 +306,10 @@ func (g *generator) disturb() {
 				parts[r] = g.rng.IntN(2 + g.rng.IntN(2))
 			}
 		}
-		g.add(Step{Kind: Partition, Parts: compact(parts)})
+		if g.chance(70) {
+			l = Everywhere
+		}
+		g.add(Step{Kind: Partition, LAN: l, Parts: compact(parts)})
 	case 6:
 		d := time.Duration(1+g.rng.Int64N(100)) * g.longest() / 16
 		g.add(Step{Kind: Pause, Router: i, For: d})
@@ -317,9 +320,35 @@ func (g *generator) disturb() {
 		g.reload(i)
 	case 8:
 		g.add(Step{Kind: LoseAddr, Router: i, LAN: l})
+	case 9:
+		g.add(Step{Kind: Stray, LAN: l, Packet: g.stray()})
 	default:
 		g.track(i, l)
 	}
+}
+
+// stray makes a packet that is either to be obeyed, or to be ignored for one
+// reason.
+func (g *generator) stray() Packet {
+	s := Packet{Priority: uint8(g.rng.IntN(255)), Hurry: g.chance(50), Count: g.chance(20)}
+	if g.chance(40) {
+		s.Priority = 0
+	}
+	switch g.rng.IntN(10) {
+	case 0:
+		s.VRID = 100
+	case 1:
+		s.Version = 1
+	case 2:
+		if !g.p.Unicast {
+			s.TTL = 1 + g.rng.IntN(254)
+		}
+	case 3:
+		s.Cut = 1 + g.rng.IntN(12)
+	case 4:
+		s.Password = true
+	}
+	return s
 }
 
 // compact numbers parts from 0 without gaps.
@@ -343,12 +372,14 @@ func (g *generator) reload(i int) {
 		priority = g.priority()
 	}
 	nopreempt := priority != fsm.Owner && g.chance(25)
+	var specs []*fsm.Spec
 	for l := range g.p.LANs {
 		s := *g.specs[i][l]
 		s.Priority, s.NoPreempt = priority, nopreempt
-		g.specs[i][l] = &s
-		g.add(Step{Kind: Reload, Router: i, LAN: l, Spec: &s})
+		specs = append(specs, &s)
 	}
+	g.specs[i] = specs
+	g.add(Step{Kind: Reload, Router: i, Specs: specs})
 }
 
 func (g *generator) track(i, l int) {

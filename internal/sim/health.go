@@ -57,6 +57,14 @@ func (h *health) begin(w *world) {
 // with a preempt delay comes late, when another may have done so before it.
 func (w *world) causes(s *Step) int {
 	n := s.causes()
+	if s.Kind == Stray {
+		for _, r := range w.routers { // it is seen in every part
+			n = max(n, r.ports[s.LAN].part+1)
+		}
+		if w.plan.Unicast {
+			n *= 2 // but not by the router in whose name it comes, which then may be early
+		}
+	}
 	if n == 0 {
 		return 0
 	}
@@ -127,22 +135,27 @@ func (h *health) passed(w *world) {
 // look works out anew what is wrong, after something has changed. A
 // disturbance gives every fault its time again.
 func (h *health) look(w *world, disturbance bool) {
+	even := w.even()
 	for l := range h.lans {
 		for i := range h.lans[l].parts {
 			p := &h.lans[l].parts[i]
 			masters, able, limit := 0, 0, time.Duration(0)
 			for _, r := range w.routers {
 				q := r.ports[l]
-				if r.part != i || !q.plugged || r.paused {
+				if q.part != i || !q.plugged || r.paused {
 					continue
 				}
 				if q.master() {
 					masters++
 				}
-				if q.able() {
+				if q.able() && (even || q.free()) {
 					wait := downInterval(q.spec, effective(q.spec, q.told), w.plan.longestInterval())
 					if w.plan.Sync {
 						wait *= 2 // may have to wait for the other members once more
+						if !even {
+							// and obeys elsewhere, during a preempt delay
+							wait += q.spec.PreemptDelay
+						}
 					}
 					if able == 0 || wait < limit {
 						limit = wait
@@ -179,18 +192,37 @@ func (h *health) stateChanged(w *world, p *port, a fsm.StateChanged) {
 	h.look(w, false)
 }
 
+// even tells whether every instance can lead for itself, or at least hears the
+// same routers as the rest of its sync group. Where it does not, somebody may
+// be held back by an instance that hears a better router, and only who is the
+// best everywhere has to lead.
+func (w *world) even() bool {
+	if !w.plan.Sync {
+		return true
+	}
+	for _, r := range w.routers {
+		for _, p := range r.ports {
+			if p.part != r.ports[0].part {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // checkSettled: one MASTER in each part, and nobody who would have to take over
 // from it.
 func (w *world) checkSettled(l int) {
+	even := w.even()
 	for i := range w.routers {
 		var master *port
 		var able []*port
 		for _, r := range w.routers {
 			q := r.ports[l]
-			if r.part != i || !q.plugged || r.paused {
+			if q.part != i || !q.plugged || r.paused {
 				continue
 			}
-			if q.able() {
+			if q.able() && (even || q.free()) {
 				able = append(able, q)
 			}
 			if q.master() {
@@ -226,7 +258,7 @@ func (w *world) ableOf(l, part int) string {
 func (w *world) names(l, part int, which func(*port) bool) string {
 	text := ""
 	for _, r := range w.routers {
-		if r.part == part && which(r.ports[l]) {
+		if r.ports[l].part == part && which(r.ports[l]) {
 			text += " " + r.plan.Name
 		}
 	}

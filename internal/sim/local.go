@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/holdfast-ha/holdfast/internal/advert"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 )
 
@@ -104,13 +105,16 @@ func (c *local) changes(p *port, a fsm.StateChanged) {
 }
 
 // after checks what a step has come to.
-func (c *local) after(p *port, ev fsm.Event, wake deadline) {
+func (c *local) after(p *port, id fsm.ID, ev fsm.Event, wake deadline) {
 	if _, tick := ev.(fsm.Tick); tick && p.r.w.now >= p.r.silent {
 		c.delayed = false
 	}
 	c.checkAddresses(p, ev)
 	c.checkAdverts(p, ev)
 	c.checkState(p, ev)
+	if e, ok := ev.(*fsm.AdvertReceived); ok && c.step.from == fsm.Master && id == p.id {
+		c.checkYield(p, &e.Advert)
+	}
 	c.checkTimers(p, ev, wake)
 	if len(p.group.ports) == 1 {
 		c.checkModel(p, ev, wake)
@@ -193,6 +197,16 @@ func (c *local) checkState(p *port, ev fsm.Event) {
 // a start delay, without having been anything before.
 func (p *port) pendingOwner() bool {
 	return p.spec.Priority == fsm.Owner && p.local.state == fsm.Init
+}
+
+// checkYield: a MASTER yields to a higher priority, or the same from a higher
+// address, and to nothing else (RFC 9568 section 6.4.3).
+func (c *local) checkYield(p *port, a *advert.Advert) {
+	ours := effective(p.spec, p.told)
+	yields := a.Priority > ours || a.Priority == ours && p.r.plan.Sources[p.lan].Less(a.Src)
+	if yields != (c.state != fsm.Master) {
+		p.r.w.fail("%s with priority %d hears %v with priority %d and is %v", p, ours, a.Src, a.Priority, c.state)
+	}
 }
 
 // checkTimers: a MASTER is never late and never early.

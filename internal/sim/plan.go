@@ -55,13 +55,17 @@ const (
 	Pause                 // the machine does not run the daemon for a while
 	Reload                // a new configuration for an instance
 	LoseAddr              // somebody removes an address
+	Stray                 // a packet of nobody's is seen by all
 	SetNoise              // the networks change how they treat packets
 	Calm                  // nothing happens any more: from here on all has to settle
 )
 
 var kindNames = [...]string{
-	"start", "crash", "stop", "link-down", "link-up", "partition", "track", "pause", "reload", "lose-address", "noise", "calm",
+	"start", "crash", "stop", "link-down", "link-up", "partition", "track", "pause", "reload", "lose-address", "stray", "noise", "calm",
 }
+
+// Everywhere as the LAN of a Partition is every network.
+const Everywhere = -1
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -74,9 +78,23 @@ type Step struct {
 	For     time.Duration // Pause; Start: a start delay
 	Tracker int
 	Verdict fsm.Verdict
-	Parts   []int // Partition: the part that each router is in, on every network
-	Spec    *fsm.Spec
+	Parts   []int       // Partition: the part that each router is in
+	Specs   []*fsm.Spec // Reload: for each network
 	Noise   Noise
+	Packet  Packet
+}
+
+// Packet is a packet that no router has sent: as an accident or an attacker
+// would make it. What is zero is as it should be.
+type Packet struct {
+	Priority uint8
+	Hurry    bool  // version 3: an interval of nothing
+	VRID     uint8 // added to the right one
+	Version  uint8 // added to the right one
+	TTL      int   // taken from the right one
+	Cut      int   // bytes missing at the end
+	Password bool  // a wrong one, if there is any
+	Count    bool  // more addresses than ours
 }
 
 func (s *Step) describe(p *Plan) string {
@@ -97,16 +115,21 @@ func (s *Step) describe(p *Plan) string {
 	case LinkDown, LinkUp:
 		return fmt.Sprintf("%s %s on %s", who, s.Kind, lanName(s.LAN))
 	case Partition:
-		return "networks fall into " + partsText(p, s.Parts)
+		if s.LAN == Everywhere {
+			return "networks fall into " + partsText(p, s.Parts)
+		}
+		return lanName(s.LAN) + " falls into " + partsText(p, s.Parts)
 	case Track:
 		t := p.Routers[s.Router].Specs[s.LAN].Trackers[s.Tracker]
 		return fmt.Sprintf("%s on %s: script %s is %s", who, lanName(s.LAN), t.Name, s.Verdict)
 	case Pause:
 		return fmt.Sprintf("%s does not run for %v", who, s.For)
 	case Reload:
-		return fmt.Sprintf("%s on %s is reloaded: %s", who, lanName(s.LAN), specText(s.Spec))
+		return fmt.Sprintf("%s is reloaded: %s", who, specText(s.Specs[0]))
 	case LoseAddr:
 		return fmt.Sprintf("%s on %s loses an address", who, lanName(s.LAN))
+	case Stray:
+		return fmt.Sprintf("a stray packet on %s: %+v", lanName(s.LAN), s.Packet)
 	case SetNoise:
 		n := s.Noise
 		if n == (Noise{}) {
@@ -248,9 +271,7 @@ func (p *Plan) allSpecs() []*fsm.Spec {
 		all = append(all, r.Specs...)
 	}
 	for _, s := range p.Steps {
-		if s.Spec != nil {
-			all = append(all, s.Spec)
-		}
+		all = append(all, s.Specs...)
 	}
 	return all
 }

@@ -36,6 +36,7 @@ type item struct {
 // packet is what travels.
 type packet struct {
 	src, dst netip.Addr
+	ttl      int
 	payload  []byte
 }
 

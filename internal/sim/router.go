@@ -24,7 +24,6 @@ type router struct {
 	w       *world
 	index   int
 	plan    *Router
-	part    int // of the networks
 	on      bool
 	started bool // the groups have been given Start
 	life    int  // counts starts and ends
@@ -52,6 +51,7 @@ type port struct {
 	id       fsm.ID
 	spec     *fsm.Spec
 	expect   *advert.Expect
+	part     int // of the network
 	plugged  bool
 	linkUp   bool // as the daemon was told
 	verdicts []fsm.Verdict
@@ -188,9 +188,7 @@ func (r *router) pause(d time.Duration) {
 func (r *router) resume() {
 	r.paused = false
 	r.w.note("%s runs again", r.plan.Name)
-	for _, p := range r.ports {
-		r.reconfigure(p)
-	}
+	r.reconfigure()
 	for _, p := range r.ports {
 		if p.linkUp != p.plugged {
 			r.control(fsm.ID(p.lan), fsm.LinkChanged{Up: p.plugged, Name: "eth0"})
@@ -226,19 +224,22 @@ func (r *router) control(lan fsm.ID, ev fsm.Event) {
 	r.give(p.group, p.id, ev)
 }
 
-func (r *router) reload(l int, s *fsm.Spec) {
-	p := r.ports[l]
-	p.next = s
+func (r *router) reload(specs []*fsm.Spec) {
+	for l, p := range r.ports {
+		p.next = specs[l]
+	}
 	if r.on && !r.paused {
-		r.reconfigure(p)
+		r.reconfigure()
 	}
 }
 
 // reconfigure lets the daemon see a new configuration, if there is one.
-func (r *router) reconfigure(p *port) {
-	if p.next != nil {
-		p.spec, p.next = p.next, nil
-		r.give(p.group, p.id, fsm.Reconfigured{Spec: p.spec})
+func (r *router) reconfigure() {
+	for _, p := range r.ports {
+		if p.next != nil {
+			p.spec, p.next = p.next, nil
+			r.give(p.group, p.id, fsm.Reconfigured{Spec: p.spec})
+		}
 	}
 }
 
@@ -268,7 +269,7 @@ func (r *router) arrives(l int, p *packet, life int) {
 // hear checks a packet as a socket does and gives the group the result.
 func (r *router) hear(l int, q *packet) {
 	p := r.ports[l]
-	in := advert.Packet{Src: q.src, Dst: q.dst, TTL: advert.TTL, Proto: advert.ProtoVRRP, IPHeader: 20, IPTotal: 20 + len(q.payload), Payload: q.payload}
+	in := advert.Packet{Src: q.src, Dst: q.dst, TTL: q.ttl, Proto: advert.ProtoVRRP, IPHeader: 20, IPTotal: 20 + len(q.payload), Payload: q.payload}
 	if p.expect.IPv6 {
 		in.IPHeader, in.IPTotal = 40, 0
 	}
@@ -324,7 +325,7 @@ func (r *router) give(g *group, id fsm.ID, ev fsm.Event) {
 	at, ok := g.g.Wake()
 	wake := deadline{ok, r.since(at)}
 	for _, p := range g.ports {
-		p.local.after(p, ev, wake)
+		p.local.after(p, id, ev, wake)
 	}
 	checkTogether(g)
 	if ok {
@@ -405,6 +406,23 @@ func (p *port) able() bool {
 	}
 	fault, unknown := p.obstacles()
 	return !fault && !unknown
+}
+
+// free tells whether the instance, of a sync group, would take over from
+// everybody that its group can hear, on every network.
+func (p *port) free() bool {
+	if !p.able() {
+		return false
+	}
+	for _, o := range p.group.ports {
+		for _, r := range p.r.w.routers {
+			q := r.ports[o.lan]
+			if q != o && q.part == o.part && q.able() && (o.spec.NoPreempt || effective(q.spec, q.told) >= effective(o.spec, o.told)) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // master tells whether the instance is MASTER, as far as it has said.

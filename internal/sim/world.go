@@ -1,8 +1,10 @@
 package sim
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/advert"
@@ -135,16 +137,22 @@ func (w *world) step(s *Step) {
 		r.plug(s.LAN, s.Kind == LinkUp)
 	case Partition:
 		for i, part := range s.Parts {
-			w.routers[i].part = part
+			for l, q := range w.routers[i].ports {
+				if s.LAN == l || s.LAN == Everywhere {
+					q.part = part
+				}
+			}
 		}
 	case Track:
 		r.verdict(s.LAN, s.Tracker, s.Verdict)
 	case Pause:
 		r.pause(s.For)
 	case Reload:
-		r.reload(s.LAN, s.Spec)
+		r.reload(s.Specs)
 	case LoseAddr:
 		r.loseAddress(s.LAN)
+	case Stray:
+		w.stray(s.LAN, &s.Packet)
 	case SetNoise:
 		w.echo = w.now + w.noise.Delay + w.plan.Delay
 		w.noise = s.Noise
@@ -160,15 +168,57 @@ func (w *world) transmit(from *router, l int, m *advert.Message) {
 	}
 	w.result.Adverts++
 	for i, to := range w.routers {
-		if to == from || to.part != from.part {
+		if to == from || to.ports[l].part != from.ports[l].part {
 			continue
 		}
 		msg := *m
 		if w.plan.Unicast {
 			msg.Dst = to.plan.Sources[l]
 		}
-		w.deliver(packet{src: msg.Src, dst: msg.Dst, payload: msg.AppendTo(nil)}, i, l)
+		w.deliver(packet{src: msg.Src, dst: msg.Dst, ttl: advert.TTL, payload: msg.AppendTo(nil)}, i, l)
 	}
+}
+
+// stray sends a packet in the name of the first router, or with multicast in
+// the name of nobody, to all that are plugged in.
+func (w *world) stray(l int, s *Packet) {
+	spec := w.plan.Routers[0].Specs[l]
+	e := w.routers[0].ports[l].expect
+	m := advert.Message{
+		Version: spec.Version + s.Version, VRID: spec.VRID + s.VRID, Priority: s.Priority, Interval: spec.AdvertInterval,
+		Auth: e.Auth, Password: e.Password, Src: w.plan.Routers[0].Sources[l], Dst: advert.GroupIPv4, Addresses: e.Addresses,
+	}
+	if spec.IPv6 {
+		m.Dst = advert.GroupIPv6
+	}
+	if !w.plan.Unicast {
+		m.Src = m.Src.Next()
+	}
+	if s.Password {
+		m.Password[7]++
+	}
+	if s.Count {
+		m.Addresses = append(slices.Clone(m.Addresses), m.Addresses...)
+	}
+	for i, to := range w.routers {
+		msg := m
+		if w.plan.Unicast {
+			msg.Dst = to.plan.Sources[l]
+		}
+		b := msg.AppendTo(nil)
+		if s.Hurry && msg.Version == 3 {
+			hurry(b)
+		}
+		w.deliver(packet{src: msg.Src, dst: msg.Dst, ttl: advert.TTL - s.TTL, payload: b[:len(b)-s.Cut]}, i, l)
+	}
+}
+
+// hurry makes the interval of a packet 0, which AppendTo does not do, and its
+// checksum right again: the complement grows by what the data lose.
+func hurry(b []byte) {
+	sum := uint32(binary.BigEndian.Uint16(b[6:])) + uint32(binary.BigEndian.Uint16(b[4:]))
+	b[4], b[5] = 0, 0
+	binary.BigEndian.PutUint16(b[6:], uint16(sum&0xffff+sum>>16))
 }
 
 // deliver puts a packet on its way to one router.
@@ -182,7 +232,7 @@ func (w *world) deliver(p packet, to, l int) {
 	}
 	for range copies {
 		q := p
-		if w.rng.Float64() < w.noise.Corrupt {
+		if w.rng.Float64() < w.noise.Corrupt && len(p.payload) > 0 {
 			if w.plan.Routers[0].Specs[0].IPv6 {
 				continue // the kernel drops it: it verifies that checksum
 			}
