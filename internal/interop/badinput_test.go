@@ -56,7 +56,11 @@ var badKinds = []badKind{
 		}
 	}},
 	{name: "truncated", counter: "Packet Errors/Length", change: func(f *forgery, _ interop.Protocol, r *rand.Rand) {
-		f.pdu = f.pdu[:r.IntN(len(f.pdu))]
+		least := 8 // what is shorter has no instance to be counted for
+		if r.IntN(4) == 0 {
+			least = 0
+		}
+		f.pdu = f.pdu[:least+r.IntN(len(f.pdu)-least)]
 	}},
 	// Up to 46 bytes of IP packet may be padding, and 28 bytes more a trailer.
 	{name: "oversized", counter: "Packet Errors/Length", change: func(f *forgery, _ interop.Protocol, r *rand.Rand) {
@@ -119,7 +123,9 @@ type badInput struct {
 
 func newBadInput(t *testing.T, proto interop.Protocol) *badInput {
 	t.Helper()
-	b := &badInput{pair: newPairOf(t, 3, proto, lineup{"ours+ours", ours, ours}, nil)}
+	b := &badInput{pair: newPairOf(t, 3, proto, lineup{"ours+ours", ours, ours}, func(c *interop.Conf) {
+		c.Inside = "\tgarp_master_delay 0\n" // no later announcements among the lines that are counted
+	})}
 	err := b.lan.Node(stranger).Do(func() error {
 		ifi, err := net.InterfaceByName("eth0")
 		if err != nil {
@@ -181,15 +187,15 @@ func (b *badInput) try(t *testing.T, kind badKind) {
 			continue
 		}
 		got := after.stats[kind.counter] - before[node].stats[kind.counter]
-		// Under load the kernel may drop a part at the socket.
-		if got > flood || got < flood/2 {
+		// The kernel drops a part when the machine is busy and the socket full.
+		if got > flood || got < flood/4 {
 			t.Errorf("node %d: %s went up by %d, want up to %d", node, kind.counter, got, flood)
 		}
 	}
 	if n := len(b.from(low, since)); n != 0 {
 		fault("the backup sent %d adverts", n)
 	}
-	if gap := longest(b.from(high, since)); gap > b.proto.Interval+late {
+	if gap := longest(b.from(high, since)); gap > b.proto.Interval+late+machine.worst(since) {
 		fault("the master was silent for %v, want %v", gap, b.proto.Interval)
 	}
 }

@@ -89,6 +89,7 @@ type frr struct {
 func newFRR(t *testing.T, proto interop.Protocol, priority int) *frr {
 	t.Helper()
 	nettest.Require(t)
+	inputs()
 	account, err := user.Lookup("frr")
 	if err != nil {
 		t.Skipf("needs Debian's frr, see scripts/setup: %v", err)

@@ -3,9 +3,11 @@ package interop_test
 import (
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/holdfast-ha/holdfast/internal/interop"
@@ -55,8 +57,25 @@ func run(m *testing.M) int {
 			return 1
 		}
 	}
+	go machine.watch()
 	return m.Run()
 }
+
+// inputs shows go test what the results depend on, so that it does not answer
+// with an earlier one: it looks at the variables and files that tests look at,
+// not at the programs that they start. Each test that starts one calls it.
+var inputs = sync.OnceFunc(func() {
+	if os.Getenv(BinEnv) != "" {
+		_, _ = os.Stat(ours)
+		return
+	}
+	for _, dir := range []string{"../../cmd", "../../internal"} {
+		_ = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, _ error) error {
+			_, _ = os.Stat(path)
+			return nil
+		})
+	}
+})
 
 // testingKeepalived reports whether the daemon under test is keepalived, whose
 // known faults are then let pass.

@@ -57,6 +57,7 @@ func newPair(t *testing.T, proto interop.Protocol, who lineup, edit func(*intero
 // newPairOf is newPair on a segment with further nodes.
 func newPairOf(t *testing.T, nodes int, proto interop.Protocol, who lineup, edit func(*interop.Conf)) *pair {
 	t.Helper()
+	inputs()
 	if who.high == interop.Keepalived || who.low == interop.Keepalived {
 		needKeepalived(t)
 	}

@@ -84,13 +84,16 @@ type example struct {
 var (
 	reInterface = regexp.MustCompile(`(?m)^\s*interface\s+(\S+)`)
 	reSource    = regexp.MustCompile(`(?m)^\s*(?:unicast|mcast)_src_ip\s+(\S+)`)
-	reScript    = regexp.MustCompile(`/\S+/([\w.-]+\.sh)\b`)
-	reBlock     = regexp.MustCompile(`(?s)virtual_ipaddress(?:_excluded)?\s*\{([^}]*)\}`)
-	reComment   = regexp.MustCompile(`(?m)[#!].*$`)
+	reTracked   = regexp.MustCompile(`(?s)track_interface\s*\{([^}]*)\}`)
+	// Scripts of the administrator, and checks for programs that do not run.
+	reScript  = regexp.MustCompile(`/usr/local/[\w./-]+|/usr/bin/pgrep -x \w+`)
+	reBlock   = regexp.MustCompile(`(?s)virtual_ipaddress(?:_excluded)?\s*\{([^}]*)\}`)
+	reComment = regexp.MustCompile(`(?m)[#!].*$`)
 )
 
 func newExample(t *testing.T, text string) *example {
 	t.Helper()
+	inputs()
 	e := &example{t: t, text: text, lan: nettest.NewLANT(t, 1, nettest.Options{}), dir: t.TempDir()}
 	e.scripts()
 	e.plain = reComment.ReplaceAllString(e.text, "")
@@ -98,19 +101,17 @@ func newExample(t *testing.T, text string) *example {
 	return e
 }
 
-// scripts puts scripts that do nothing in the place of those that the file names.
+// scripts puts a script that succeeds in the place of those that the file names.
 func (e *example) scripts() {
-	for _, m := range reScript.FindAllStringSubmatch(e.text, -1) {
-		path := filepath.Join(e.dir, m[1])
-		if err := os.WriteFile(path, []byte("#!/bin/sh\nexit 0\n"), 0o755); err != nil {
-			e.t.Fatal(err)
-		}
-		e.text = strings.ReplaceAll(e.text, m[0], path)
+	path := filepath.Join(e.dir, "script")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\nexit 0\n"), 0o755); err != nil {
+		e.t.Fatal(err)
 	}
+	e.text = reScript.ReplaceAllString(e.text, path)
 }
 
 // links gives the node the interfaces that the file names, the first one as its
-// place on the segment, and addresses that no file wants for itself.
+// place on the segment, and addresses that no file wants to hold.
 func (e *example) links() {
 	e.t.Helper()
 	h := e.lan.Node(1).Handle()
@@ -131,6 +132,7 @@ func (e *example) links() {
 			peer, err := h.LinkByName(further.PeerName)
 			check(err)
 			check(h.LinkSetUp(peer))
+			check(h.AddrAdd(further, addrOf(netip.PrefixFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 24))))
 			continue
 		}
 		if name != have {
@@ -160,12 +162,24 @@ func addrOf(p netip.Prefix) *netlink.Addr {
 	return a
 }
 
-// interfaces returns the interfaces that the file names, in its order.
+// interfaces returns the interfaces that the file names, those of instances
+// first, in its order.
 func (e *example) interfaces() []string {
-	var out []string
+	var names []string
 	for _, m := range reInterface.FindAllStringSubmatch(e.plain, -1) {
-		if !slices.Contains(out, m[1]) {
-			out = append(out, m[1])
+		names = append(names, m[1])
+	}
+	for _, m := range reTracked.FindAllStringSubmatch(e.plain, -1) {
+		for line := range strings.Lines(m[1]) {
+			if words := strings.Fields(line); len(words) > 0 {
+				names = append(names, words[0])
+			}
+		}
+	}
+	var out []string
+	for _, name := range names {
+		if !slices.Contains(out, name) {
+			out = append(out, name)
 		}
 	}
 	return out
