@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -64,38 +65,42 @@ func look(r *runner, g *fsm.Group, views []fsm.View, clearAfter bool) {
 // writeData writes keepalived.data and the file of keepalived's parent process,
 // which those expect who collect both.
 func (d *Daemon) writeData() {
-	data := d.snapshot(false)
-	path := func(parent bool) string {
-		g := &data.Global
-		if !g.DataUseInstance {
-			return dump.DataPath(dump.TempDir(), g.StateDumpFile, parent, "", "")
-		}
-		return dump.DataPath(dump.TempDir(), g.StateDumpFile, parent, g.Namespace, g.InstanceName)
+	data := d.survey(false).data()
+	g := &data.Global
+	var namespace, instance string
+	if g.DataUseInstance {
+		namespace, instance = g.Namespace, g.InstanceName
 	}
-	d.write(path(true), data.Global.ParentText)
+	path := func(parent bool) string {
+		return dump.DataPath(dump.TempDir(), g.StateDumpFile, parent, namespace, instance)
+	}
+	d.write(path(true), g.ParentText)
 	d.write(path(false), func() []byte { return data.Text(true) })
 }
 
 // writeStats writes keepalived.stats; clearAfter sets the counters to zero in
-// the same moment in which they are read, so that nothing is counted twice or
-// never.
+// the moment in which they are read, so that nothing is counted twice or never.
 func (d *Daemon) writeStats(clearAfter bool) {
-	instances := d.snapshot(clearAfter).Instances
-	d.write(dump.TempDir()+"/"+dump.StatsFile, func() []byte { return dump.StatsText(instances) })
+	instances := d.survey(clearAfter).instances()
+	d.write(filepath.Join(dump.TempDir(), dump.StatsFile), func() []byte { return dump.StatsText(instances) })
 }
 
-// writeJSON writes keepalived.json, if there are instances.
+// writeJSON writes keepalived.json, unless there are no instances.
 func (d *Daemon) writeJSON() {
-	if len(d.cfg.Instances) == 0 {
+	sv := d.survey(false)
+	data := dump.Data{Instances: sv.instances(), Processes: sv.processes()}
+	if len(data.Instances) == 0 {
 		return
 	}
-	data := d.snapshot(false)
-	d.write(dump.TempDir()+"/"+dump.JSONFile, func() []byte { return data.JSON(data.Global.JSONVersion) })
+	version := d.cfg.Global.More.JSONVersion
+	d.write(filepath.Join(dump.TempDir(), dump.JSONFile), func() []byte { return data.JSON(version) })
 }
 
-// files writes for the whole process, whose files they are.
+// files is one for the process, like the names of its files.
 var files fileWriter
 
+// write has a file made of what was collected. Rendering and writing may take
+// their time: the manager is not there.
 func (d *Daemon) write(path string, render func() []byte) {
 	umask := d.opt.Umask
 	files.write(path, func() {
@@ -103,46 +108,4 @@ func (d *Daemon) write(path string, render func() []byte) {
 			d.log.infof("%v", err)
 		}
 	})
-}
-
-// fileWriter makes files on goroutines of their own: neither their rendering nor
-// a slow disk delays who asks for them. A file is written by one goroutine at a
-// time. While it is being written, of those that follow only the last waits, as
-// it would take the place of the others anyway.
-type fileWriter struct {
-	mu   sync.Mutex
-	next map[string]func() // by path, while it is written: what follows, or nil
-}
-
-func (w *fileWriter) write(path string, make func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if _, busy := w.next[path]; busy {
-		w.next[path] = make
-		return
-	}
-	if w.next == nil {
-		w.next = map[string]func(){}
-	}
-	w.next[path] = nil
-	go w.run(path, make)
-}
-
-func (w *fileWriter) run(path string, make func()) {
-	for make != nil {
-		make()
-		make = w.following(path)
-	}
-}
-
-func (w *fileWriter) following(path string) func() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	f := w.next[path]
-	if f == nil {
-		delete(w.next, path)
-	} else {
-		w.next[path] = nil
-	}
-	return f
 }

@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"time"
+
 	"github.com/holdfast-ha/holdfast/internal/advert"
 	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/dump"
@@ -8,8 +10,8 @@ import (
 )
 
 // state is the state of an instance as the files have it.
-func (p *picture) state(m *member) dump.State {
-	v, ok := p.views[m]
+func (sv *survey) state(m *member) dump.State {
+	v, ok := sv.views[m]
 	if !ok {
 		v.State = fsm.State(m.published.Load())
 	}
@@ -27,60 +29,87 @@ func (p *picture) state(m *member) dump.State {
 	return dump.Init
 }
 
-func (p *picture) instance(m *member) dump.Instance {
-	set := m.set.Load()
-	c, v := set.cfg, p.views[m]
+// faulty tells whether an instance has a reason of its own to be in FAULT.
+func faulty(set *settings, v *fsm.View) bool {
+	return interfaceFaults(set, v) != 0 || len(v.Faults) > 0
+}
+
+// interfaceFaults are the reasons that are not those of trackers.
+func interfaceFaults(set *settings, v *fsm.View) dump.InterfaceFault {
+	var f dump.InterfaceFault
+	if v.LinkDown && !set.cfg.DontTrackPrimary {
+		f |= dump.FaultInterfaceDown
+	}
+	if v.NoSource {
+		f |= dump.FaultNoSource
+	}
+	if set.spec.ConfigFault != "" {
+		f |= dump.FaultConfig
+	}
+	return f
+}
+
+// wants is the state that the instance is after: one that cannot run for want of
+// a script's first result or because of its configuration would still begin.
+func (sv *survey) wants(m *member, set *settings, v *fsm.View) dump.State {
+	begin := dump.Backup
+	if set.cfg.StateMaster {
+		begin = dump.Master
+	}
+	switch f := interfaceFaults(set, v); {
+	case v.Wants:
+		return dump.Master
+	case v.State == fsm.Init && !faulty(set, v), f == dump.FaultConfig && len(v.Faults) == 0:
+		return begin
+	}
+	return sv.state(m)
+}
+
+func (sv *survey) instance(m *member) dump.Instance {
+	set, v := m.set.Load(), sv.views[m]
+	c := set.cfg
 	i := dump.Instance{
-		Name: c.Name, Version: c.Version, IPv6: c.IPv6, State: p.state(m),
-		Unicast: c.Unicast, ConfigFaults: len(c.Faults),
+		Name: c.Name, Version: c.Version, IPv6: c.IPv6, State: sv.state(m), Wants: sv.wants(m, set, &v),
 		Interface: c.Interface, DontTrackPrimary: c.DontTrackPrimary, SkipCheckAdvAddr: c.SkipCheckAdvAddr,
 		NoVirtualIPAddress: c.NoVirtualIPAddress, Strict: c.Strict,
 		SourceConfigured: c.SourceIP.IsValid(), Multicast: set.expect.Group,
 		GARP: garpOf(&c.GARP), GARPExtra: c.More.GARPExtra, GARPExtraAll: c.More.GARPExtraAll,
 		DownTimerAdverts: c.DownTimerAdverts, LowerPrioNoAdvert: c.LowerPrioNoAdvert,
 		HigherPrioSendAdvert: c.HigherPrioSendAdvert, OwnerIgnoreAdverts: c.OwnerIgnoreAdverts,
-		VRID: c.VRID, Priority: c.Priority, AdvertInterval: c.AdvertInt, Accept: c.Accept,
-		NoPreempt: c.NoPreempt, PreemptDelay: c.PreemptDelay, PromoteSecondaries: c.PromoteSecondaries,
-		Auth: dump.Auth(c.Auth), V3ChecksumAsV2: c.V3ChecksumAsV2, ReceiveBuffer: int(c.More.KernelRxBuf), Debug: c.Debug,
-		UnicastTTL: c.UnicastTTL, CheckUnicastSrc: c.CheckUnicastSrc,
+		VRID: c.VRID, Priority: c.Priority, AdvertInterval: c.AdvertInt, LastAdvert: timeOf(m.lastSent.Load()),
+		Accept: c.Accept, NoPreempt: c.NoPreempt, PreemptDelay: c.PreemptDelay, PromoteSecondaries: c.PromoteSecondaries,
+		Auth: auths[c.Auth], V3ChecksumAsV2: c.V3ChecksumAsV2, ReceiveBuffer: int(c.More.KernelRxBuf), Debug: c.Debug,
+		Tracked:   tracked(c.TrackInterfaces, c.TrackScripts, c.TrackProcesses),
 		SMTPAlert: c.SMTPAlert, NotifyDelete: c.Notify.DeletedSet, Notify: notifyOf(&c.Notify),
 		PriorityChanges: c.More.PriorityChanges,
-		LastAdvert:      timeOf(m.lastSent.Load()),
 	}
 	if set.group != nil {
 		i.Group = set.group.Name
 	}
-	if l := p.d.links[c.Interface]; l != nil {
+	if l := sv.d.links[c.Interface]; l != nil {
 		i.MulticastIndex = l.Index
 	}
-	held := i.State == dump.Master
-	i.Addresses, i.Excluded = p.addresses(c.Addresses, held), p.addresses(c.Excluded, held)
-	p.instanceView(&i, set, &v)
-	p.instanceUnicast(&i, c)
-	p.instanceTracked(&i, set)
 	if s := m.sock.Load(); s != nil {
 		i.HasSockets = true
 		i.FDIn, i.FDOut = s.conn.FDs()
 	}
+	held := i.State == dump.Master
+	i.Addresses, i.Excluded = sv.addresses(c.Addresses, held), sv.addresses(c.Excluded, held)
+	sv.running(&i, set, &v)
+	unicast(&i, c)
+	sv.instanceScripts(&i, set)
 	return i
 }
 
-// instanceView adds what the state machine knows.
-func (p *picture) instanceView(i *dump.Instance, set *settings, v *fsm.View) {
-	i.Wants = i.State
-	if v.Wants {
-		i.Wants = dump.Master
-	}
+var auths = map[config.AuthType]dump.Auth{config.AuthPass: dump.AuthPass, config.AuthAH: dump.AuthAH}
+
+// running adds what the state machine knows.
+func (sv *survey) running(i *dump.Instance, set *settings, v *fsm.View) {
 	i.Master, i.MasterPriority, i.MasterInterval = v.Master, v.MasterPriority, v.Interval
-	i.TrackerFaults = len(v.Faults)
-	if v.LinkDown && !set.cfg.DontTrackPrimary {
-		i.InterfaceFaults |= dump.FaultInterfaceDown
-	}
-	if v.NoSource {
-		i.InterfaceFaults |= dump.FaultNoSource
-	}
-	if len(set.cfg.Faults) > 0 {
-		i.InterfaceFaults |= dump.FaultConfig
+	i.TrackerFaults, i.InterfaceFaults = len(v.Faults), interfaceFaults(set, v)
+	i.ConfigFaults = len(set.cfg.Faults)
+	if set.spec.ConfigFault != "" {
+		i.ConfigFaults = max(i.ConfigFaults, 1)
 	}
 	i.LastTransition, i.ReadTimeout, i.MasterDown = v.Since, v.Deadline, v.MasterDown
 	i.Source = v.Source
@@ -88,9 +117,10 @@ func (p *picture) instanceView(i *dump.Instance, set *settings, v *fsm.View) {
 	i.Stats = statsOf(&v.Stats)
 }
 
-func (p *picture) instanceUnicast(i *dump.Instance, c *config.Instance) {
-	if c.Unicast && len(c.Peers) == 0 {
-		i.Unicast, i.UnicastFault = false, true
+func unicast(i *dump.Instance, c *config.Instance) {
+	i.Unicast, i.UnicastTTL, i.CheckUnicastSrc = c.Unicast, c.UnicastTTL, c.CheckUnicastSrc
+	if c.Unicast && len(c.Peers) == 0 { // it is in FAULT for that
+		i.Unicast, i.UnicastFallback, i.UnicastFault = false, true, true
 	}
 	for _, peer := range c.Peers {
 		i.Peers = append(i.Peers, dump.Peer{Addr: peer.Addr, MinTTL: peer.MinTTL, MaxTTL: peer.MaxTTL})
@@ -100,24 +130,28 @@ func (p *picture) instanceUnicast(i *dump.Instance, c *config.Instance) {
 	}
 }
 
-func (p *picture) instanceTracked(i *dump.Instance, set *settings) {
-	c := set.cfg
-	i.Tracked = dump.Tracked{
-		Interfaces: tracks(c.TrackInterfaces), Scripts: tracks(c.TrackScripts), Processes: tracks(c.TrackProcesses),
-	}
-	for _, t := range c.TrackScripts {
-		for _, s := range p.d.cfg.Scripts {
-			if s.Name == t.Name {
-				i.ScriptCommands = append(i.ScriptCommands, *commandText(&s.Command))
-				break
-			}
+// instanceScripts adds the commands of the tracked scripts and how many of those
+// that can cause FAULT have not reported yet.
+func (sv *survey) instanceScripts(i *dump.Instance, set *settings) {
+	for _, t := range set.cfg.TrackScripts {
+		if s := sv.d.scripts[t.Name]; s != nil {
+			i.ScriptCommands = append(i.ScriptCommands, *commandText(&s.cfg.Command))
 		}
 	}
 	for _, t := range set.spec.Trackers {
-		if t.Kind == fsm.TrackScript && p.d.verdicts[trackKey{t.Kind, t.Name}].verdict == fsm.Unknown {
+		k := trackKey{t.Kind, t.Name}
+		if t.Kind == fsm.TrackScript && t.Weight == 0 && sv.d.verdicts[k].verdict == fsm.Unknown {
 			i.ScriptsInit++
 		}
 	}
+}
+
+// timeOf is the inverse of [time.Time.UnixMicro] with 0 for never.
+func timeOf(micro int64) time.Time {
+	if micro == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micro)
 }
 
 // statsOf sums the reasons for which packets were rejected into the counters

@@ -2,137 +2,155 @@ package daemon
 
 import (
 	"cmp"
+	"maps"
+	"net/netip"
 	"slices"
-	"time"
 
+	"github.com/holdfast-ha/holdfast/internal/advert"
 	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/dump"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
-	"github.com/holdfast-ha/holdfast/internal/track"
 )
 
-// snapshot copies the state of the daemon. What it returns shares nothing with
-// the daemon but what never changes.
-func (d *Daemon) snapshot(clearAfter bool) *dump.Data {
-	p := &picture{d: d, views: d.views(clearAfter), members: map[*config.Instance]*member{}}
-	for _, m := range d.members {
-		p.members[m.set.Load().cfg] = m
-	}
-	return p.data()
-}
-
-// picture is the state of a daemon while it is copied, on the manager's
-// goroutine.
-type picture struct {
+// survey is the state of the daemon while the manager copies it. The copies
+// share nothing with the daemon but what never changes.
+type survey struct {
 	d       *Daemon
 	views   map[*member]fsm.View
-	members map[*config.Instance]*member
+	members []*member // in the order of the configuration
+	there   map[place][]kernel.AddrState
 }
 
-func (p *picture) data() *dump.Data {
-	cfg := p.d.cfg
-	data := &dump.Data{Global: globalOf(cfg, p.d.opt.Umask), Static: p.addresses(cfg.Static, true)}
-	for _, c := range cfg.Instances {
-		if m := p.members[c]; m != nil {
-			data.Instances = append(data.Instances, p.instance(m))
+// place is an address on an interface: there may be several that differ in
+// their networks.
+type place struct {
+	link string
+	addr netip.Addr
+}
+
+// survey asks the runners and looks at the interfaces.
+func (d *Daemon) survey(clearAfter bool) *survey {
+	sv := &survey{d: d, views: d.views(clearAfter), there: map[place][]kernel.AddrState{}}
+	of := map[*config.Instance]*member{}
+	for _, m := range d.members {
+		of[m.set.Load().cfg] = m
+	}
+	for _, c := range d.cfg.Instances {
+		if m := of[c]; m != nil {
+			sv.members = append(sv.members, m)
 		}
 	}
-	for _, s := range p.d.sockets.sorted() {
-		data.Sockets = append(data.Sockets, p.socket(s))
+	for name, l := range d.links {
+		for _, a := range l.Addrs {
+			k := place{name, a.Prefix.Addr()}
+			sv.there[k] = append(sv.there[k], a)
+		}
+	}
+	return sv
+}
+
+func (sv *survey) data() *dump.Data {
+	cfg := sv.d.cfg
+	data := &dump.Data{
+		Global: globalOf(cfg, sv.d.opt.Umask), Static: sv.addresses(cfg.Static, true),
+		Instances: sv.instances(), Sockets: sv.sockets(),
+		Scripts: sv.scripts(), Processes: sv.processes(), Interfaces: sv.interfaces(),
 	}
 	for _, g := range cfg.Groups {
-		data.Groups = append(data.Groups, p.group(g))
-	}
-	for _, s := range cfg.Scripts {
-		data.Scripts = append(data.Scripts, p.script(s))
-	}
-	states := p.processStates()
-	for _, c := range cfg.Processes {
-		data.Processes = append(data.Processes, p.process(c, states[c.Name]))
-	}
-	for _, l := range p.links() {
-		data.Interfaces = append(data.Interfaces, p.iface(l))
+		data.Groups = append(data.Groups, sv.group(g))
 	}
 	return data
 }
 
-func (p *picture) links() []*kernel.Link {
-	var all []*kernel.Link
-	for _, l := range p.d.links {
-		all = append(all, l)
+func (sv *survey) instances() []dump.Instance {
+	var all []dump.Instance
+	for _, m := range sv.members {
+		all = append(all, sv.instance(m))
 	}
-	slices.SortFunc(all, func(a, b *kernel.Link) int { return cmp.Compare(a.Index, b.Index) })
 	return all
 }
 
 // isSet tells whether the address is on its interface.
-func (p *picture) isSet(a config.Address) bool {
-	l := p.d.links[a.Dev]
-	return l != nil && slices.ContainsFunc(l.Addrs, kernelAddress(a).Is)
+func (sv *survey) isSet(a config.Address) bool {
+	return slices.ContainsFunc(sv.there[place{a.Dev, a.Prefix.Addr()}], kernelAddress(a).Is)
 }
 
 // addresses copies a list; held tells whether those that are there are ours.
-func (p *picture) addresses(list []config.Address, held bool) []dump.Address {
+func (sv *survey) addresses(list []config.Address, held bool) []dump.Address {
 	var out []dump.Address
 	for _, a := range list {
 		out = append(out, dump.Address{
 			Prefix: a.Prefix, Broadcast: a.Broadcast, Interface: a.Dev, UseVMAC: a.UseVMAC, Scope: a.Scope,
 			Label: a.Label, Peer: a.Peer, Home: a.Home, DAD: a.DAD, MngTmpAddr: a.MngTmpAddr,
 			NoPrefixRoute: a.NoPrefixRoute, AutoJoin: a.AutoJoin, NoTrack: a.NoTrack, TrackGroup: a.TrackGroup,
-			PreferredLft: a.PreferredLft, Set: held && p.isSet(a),
+			PreferredLft: a.PreferredLft, Set: held && sv.isSet(a),
 		})
 	}
 	return out
 }
 
-func (p *picture) socket(s *socket) dump.Socket {
+// sockets are listed in the order of their first instances.
+func (sv *survey) sockets() []dump.Socket {
+	first := func(s *socket) int {
+		return slices.IndexFunc(sv.members, func(m *member) bool { return m.sock.Load() == s })
+	}
+	list := sv.d.sockets.sorted()
+	slices.SortStableFunc(list, func(a, b *socket) int { return cmp.Compare(first(a), first(b)) })
+	var out []dump.Socket
+	for _, s := range list {
+		out = append(out, sv.socket(s))
+	}
+	return out
+}
+
+func (sv *survey) socket(s *socket) dump.Socket {
 	in, out := s.conn.FDs()
 	k := dump.Socket{
-		FDIn: in, FDOut: out, Interface: s.spec.Interface, IPv6: s.spec.IPv6,
+		FDIn: in, FDOut: out, Interface: s.spec.Interface, IPv6: s.spec.IPv6, AH: s.spec.Proto == advert.ProtoAH,
 		Unicast: s.spec.Unicast, Address: s.spec.Source, ReceiveBuffer: s.spec.RcvBuf,
 	}
-	for _, c := range p.d.cfg.Instances {
-		if m := p.members[c]; m != nil && m.sock.Load() == s {
+	for _, m := range sv.members {
+		if m.sock.Load() == s {
+			c := m.set.Load().cfg
 			k.Instances = append(k.Instances, dump.VRID{Name: c.Name, VRID: c.VRID})
 		}
 	}
 	return k
 }
 
-func (p *picture) group(c *config.SyncGroup) dump.Group {
+func (sv *survey) group(c *config.SyncGroup) dump.Group {
 	g := dump.Group{
 		Name: c.Name, Members: c.Members, TrackingWeight: c.TrackingWeight, SMTPAlert: c.SMTPAlert,
-		Tracked: dump.Tracked{
-			Interfaces: tracks(c.TrackInterfaces), Scripts: tracks(c.TrackScripts), Processes: tracks(c.TrackProcesses),
-		},
-		Notify: notifyOf(&c.Notify),
+		Tracked: tracked(c.TrackInterfaces, c.TrackScripts, c.TrackProcesses), Notify: notifyOf(&c.Notify),
 	}
 	if c.PriorityChanges {
 		g.PriorityChanges = &c.PriorityChanges
 	}
-	masters, members := 0, 0
-	for _, m := range p.d.members {
+	states := map[dump.State]int{}
+	members := 0
+	for _, m := range sv.members {
 		set := m.set.Load()
 		if set.group != c {
 			continue
 		}
+		v := sv.views[m]
 		members++
-		switch p.state(m) {
-		case dump.Master:
-			masters++
-		case dump.Fault:
+		switch {
+		case faulty(set, &v): // not one that only follows the others
 			g.Faults++
-		case dump.Init:
+		case v.Held:
 			g.Inits++
+			continue
 		}
+		states[sv.state(m)]++
 	}
 	switch {
-	case g.Faults > 0:
+	case states[dump.Fault] > 0:
 		g.State = dump.Fault
 	case g.Inits > 0:
 		g.State = dump.Init
-	case masters == members:
+	case states[dump.Master] == members:
 		g.State = dump.Master
 	default:
 		g.State = dump.Backup
@@ -140,90 +158,46 @@ func (p *picture) group(c *config.SyncGroup) dump.Group {
 	return g
 }
 
-func (p *picture) script(c *config.Script) dump.Script {
-	s := dump.Script{
-		Name: c.Name, Command: *commandText(&c.Command), Interval: c.Interval, Timeout: c.Timeout,
-		Weight: c.Weight, Reverse: c.Reverse, Rise: c.Rise, Fall: c.Fall, Insecure: c.Insecure,
-		Init: "INIT", TrackedBy: p.trackedBy(fsm.TrackScript, c.Name),
+func (sv *survey) interfaces() []dump.Interface {
+	var links []*kernel.Link
+	for _, l := range sv.d.links {
+		links = append(links, l)
 	}
-	t := p.d.scripts[c.Name]
-	if t == nil {
-		return s
+	slices.SortFunc(links, func(a, b *kernel.Link) int { return cmp.Compare(a.Index, b.Index) })
+	own := maps.Clone(sv.d.vips)
+	for _, a := range sv.d.cfg.Static {
+		own[a.Prefix.Addr()] = true
 	}
-	state := t.script.State()
-	s.Result, s.Good, s.State = state.Count, state.Good, state.Phase.String()
-	if state.Known {
-		s.Init = ""
+	var out []dump.Interface
+	for _, l := range links {
+		out = append(out, sv.iface(l, own))
 	}
-	return s
-}
-
-func (p *picture) processStates() map[string]track.ProcessState {
-	all := map[string]track.ProcessState{}
-	if p.d.processes != nil {
-		for _, s := range p.d.processes.set.State() {
-			all[s.Name] = s
-		}
-	}
-	return all
-}
-
-func (p *picture) process(c *config.Process, s track.ProcessState) dump.Process {
-	match := map[config.ParamMatch]string{
-		config.ParamsExact: "exact", config.ParamsInitial: "initial", config.ParamsPartial: "partial",
-	}
-	return dump.Process{
-		Name: c.Name, Process: c.Process, Params: c.Params, ParamMatch: match[c.ParamMatch],
-		Min: c.Quorum, Max: c.QuorumMax, Current: s.Count, HaveQuorum: s.Good, Weight: c.Weight, Reverse: c.Reverse,
-		TerminateDelay: c.TerminateDelay, ForkDelay: c.ForkDelay,
-		ForkTimer: s.ForkPending, TerminateTimer: s.TerminatePending, FullCommand: c.FullCommand,
-		TrackedBy: p.trackedBy(fsm.TrackProcess, c.Name),
-	}
+	return out
 }
 
 // flagBroadcast is IFF_BROADCAST (linux/if.h).
 const flagBroadcast = 0x2
 
-func (p *picture) iface(l *kernel.Link) dump.Interface {
+// iface lists of the addresses those that could be the source of adverts: not
+// our own, and of IPv6 only link-local ones.
+func (sv *survey) iface(l *kernel.Link, own map[netip.Addr]bool) dump.Interface {
 	i := dump.Interface{
-		Name: l.Name, Index: l.Index, MAC: l.HardwareAddr, Broadcast: l.HardwareBroadcast,
+		Name: l.Name, Index: l.Index,
 		Up: l.AdminUp, Running: l.Running, SeenUp: l.Up, BroadcastCapable: l.Flags&flagBroadcast != 0,
 		Loopback: l.Loopback, PointToPoint: l.PointToPoint, NoARP: l.NoARP, Multicast: l.Multicast,
-		MTU: l.MTU, HardwareType: int(l.HWType), TrackedBy: p.trackedBy(fsm.TrackInterface, l.Name),
+		MTU: l.MTU, HardwareType: int(l.HWType), TrackedBy: sv.trackedBy(fsm.TrackInterface, l.Name),
+	}
+	if slices.ContainsFunc(l.HardwareAddr, func(b byte) bool { return b != 0 }) {
+		i.MAC, i.Broadcast = l.HardwareAddr, l.HardwareBroadcast
 	}
 	for _, a := range l.Addrs {
-		if ip := a.Prefix.Addr(); ip.Is4() {
+		switch ip := a.Prefix.Addr(); {
+		case own[ip]:
+		case ip.Is4():
 			i.IPv4 = append(i.IPv4, ip)
-		} else {
+		case ip.IsLinkLocalUnicast():
 			i.IPv6 = append(i.IPv6, ip)
 		}
 	}
 	return i
-}
-
-// trackedBy lists the instances that track something.
-func (p *picture) trackedBy(kind fsm.TrackKind, name string) []dump.Track {
-	var all []dump.Track
-	for _, w := range p.d.watchers[trackKey{kind, name}] {
-		set := w.m.set.Load()
-		t := set.spec.Trackers[w.index]
-		all = append(all, dump.Track{Name: set.cfg.Name, Weight: t.Weight, Reverse: t.Reverse})
-	}
-	return all
-}
-
-func tracks(list []config.Track) []dump.Track {
-	var out []dump.Track
-	for _, t := range list {
-		out = append(out, dump.Track{Name: t.Name, Weight: t.Weight, Reverse: t.Reverse})
-	}
-	return out
-}
-
-// timeOf is the inverse of [time.Time.UnixMicro], with 0 for never.
-func timeOf(micro int64) time.Time {
-	if micro == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(micro)
 }

@@ -1,0 +1,112 @@
+package daemon
+
+import (
+	"math"
+	"slices"
+
+	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/dump"
+	"github.com/holdfast-ha/holdfast/internal/fsm"
+	"github.com/holdfast-ha/holdfast/internal/track"
+)
+
+// scripts are those that run: one that nobody tracks is left out, as in
+// keepalived, and of two with one name the first counts.
+func (sv *survey) scripts() []dump.Script {
+	var all []dump.Script
+	seen := map[string]bool{}
+	for _, c := range sv.d.cfg.Scripts {
+		if t := sv.d.scripts[c.Name]; t != nil && !seen[c.Name] {
+			seen[c.Name] = true
+			all = append(all, sv.script(c, t.script.State()))
+		}
+	}
+	return all
+}
+
+func (sv *survey) script(c *config.Script, state track.ScriptState) dump.Script {
+	s := dump.Script{
+		Name: c.Name, Command: *commandText(&c.Command), Interval: c.Interval, Timeout: c.Timeout,
+		Weight: c.Weight, Reverse: c.Reverse, Rise: c.Rise, Fall: c.Fall, Insecure: c.Insecure,
+		Result: state.Count, Good: state.Good, State: state.Phase.String(),
+		TrackedBy: sv.trackedBy(fsm.TrackScript, c.Name),
+	}
+	switch {
+	case !state.Known && c.InitFail:
+		s.Init = "INIT/FAILED"
+	case !state.Known:
+		s.Init = "INIT"
+	case state.Restored:
+		s.Init = "INIT/RELOAD"
+	}
+	return s
+}
+
+var paramMatches = map[config.ParamMatch]string{
+	config.ParamsExact: "exact", config.ParamsInitial: "initial", config.ParamsPartial: "partial",
+}
+
+func (sv *survey) processes() []dump.Process {
+	states := map[string]track.ProcessState{}
+	if sv.d.processes != nil {
+		for _, s := range sv.d.processes.set.State() {
+			states[s.Name] = s
+		}
+	}
+	var all []dump.Process
+	for _, c := range sv.d.cfg.Processes {
+		if s, watched := states[c.Name]; watched {
+			all = append(all, sv.process(c, s))
+		}
+	}
+	return all
+}
+
+func (sv *survey) process(c *config.Process, s track.ProcessState) dump.Process {
+	return dump.Process{
+		Name: c.Name, Process: c.Process, Params: c.Params, ParamMatch: paramMatches[c.ParamMatch],
+		Min: c.Quorum, Max: quorumMax(c.QuorumMax), Current: s.Count, HaveQuorum: s.Good,
+		Weight: c.Weight, Reverse: c.Reverse,
+		TerminateDelay: c.TerminateDelay, ForkDelay: c.ForkDelay,
+		ForkTimer: s.ForkPending, TerminateTimer: s.TerminatePending, FullCommand: c.FullCommand,
+		TrackedBy: sv.trackedBy(fsm.TrackProcess, c.Name),
+	}
+}
+
+// quorumMax is 0 where the configuration sets no limit.
+func quorumMax(n int) int {
+	if n >= math.MaxInt32 {
+		return 0
+	}
+	return n
+}
+
+// trackedBy lists the instances that track something, in the order of the
+// configuration. Every instance tracks its interface, unless it is told not to.
+func (sv *survey) trackedBy(kind fsm.TrackKind, name string) []dump.Track {
+	var all []dump.Track
+	for _, m := range sv.members {
+		set := m.set.Load()
+		i := slices.IndexFunc(set.spec.Trackers, func(t fsm.Tracker) bool { return t.Kind == kind && t.Name == name })
+		switch {
+		case i >= 0:
+			t := &set.spec.Trackers[i]
+			all = append(all, dump.Track{Name: set.cfg.Name, Weight: t.Weight, Reverse: t.Reverse})
+		case kind == fsm.TrackInterface && set.cfg.Interface == name && !set.cfg.DontTrackPrimary:
+			all = append(all, dump.Track{Name: set.cfg.Name})
+		}
+	}
+	return all
+}
+
+func tracked(interfaces, scripts, processes []config.Track) dump.Tracked {
+	return dump.Tracked{Interfaces: tracks(interfaces), Scripts: tracks(scripts), Processes: tracks(processes)}
+}
+
+func tracks(list []config.Track) []dump.Track {
+	var out []dump.Track
+	for _, t := range list {
+		out = append(out, dump.Track{Name: t.Name, Weight: t.Weight, Reverse: t.Reverse})
+	}
+	return out
+}
