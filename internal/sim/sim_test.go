@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	worlds = flag.Int("sim.worlds", 500, "how many worlds TestWorlds runs")
+	worlds = flag.Int("sim.worlds", 320, "how many worlds TestWorlds runs")
 	seed   = flag.Uint64("sim.seed", 0, "run only this world, and with -v print all that happens in it")
 	first  = flag.Uint64("sim.first", 1, "the seed of the first world")
 )
