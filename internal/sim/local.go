@@ -105,7 +105,7 @@ func (c *local) changes(p *port, a fsm.StateChanged) {
 }
 
 // after checks what a step has come to.
-func (c *local) after(p *port, id fsm.ID, ev fsm.Event, wake deadline) {
+func (c *local) after(p *port, at time.Duration, id fsm.ID, ev fsm.Event, wake deadline) {
 	if _, tick := ev.(fsm.Tick); tick && p.r.w.now >= p.r.silent {
 		c.delayed = false
 	}
@@ -117,7 +117,7 @@ func (c *local) after(p *port, id fsm.ID, ev fsm.Event, wake deadline) {
 	}
 	c.checkTimers(p, ev, wake)
 	if len(p.group.ports) == 1 {
-		c.checkModel(p, ev, wake)
+		c.checkModel(p, at, ev, wake)
 	}
 	c.wake = wake
 }
@@ -237,7 +237,7 @@ func (c *local) checkTimers(p *port, ev fsm.Event, wake deadline) {
 }
 
 // checkModel compares an instance that is alone with an independent reckoning.
-func (c *local) checkModel(p *port, ev fsm.Event, wake deadline) {
+func (c *local) checkModel(p *port, at time.Duration, ev fsm.Event, wake deadline) {
 	w, m, from := p.r.w, &c.model, c.step.from
 	priority := effective(p.spec, p.told)
 	var learnable time.Duration
@@ -247,7 +247,7 @@ func (c *local) checkModel(p *port, ev fsm.Event, wake deadline) {
 	case *fsm.AdvertReceived:
 		learnable = e.Advert.Interval
 		if from == fsm.Backup && c.state == fsm.Backup && !c.delayed {
-			m.heard(w.now, &e.Advert)
+			m.heard(at, &e.Advert)
 		}
 	case fsm.TrackChanged:
 		if from == fsm.Backup && c.state == fsm.Backup {
@@ -257,7 +257,7 @@ func (c *local) checkModel(p *port, ev fsm.Event, wake deadline) {
 	m.priority = priority
 	if from != c.state {
 		c.checkTakeover(p, ev)
-		m.entered(max(w.now, p.r.silent), c.state, learnable)
+		m.entered(max(at, p.r.silent), c.state, learnable)
 		if _, lost := ev.(fsm.AddressLost); lost {
 			m.down = w.now + skewTime(m.spec, m.priority, m.interval)
 		}

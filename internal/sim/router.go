@@ -62,6 +62,7 @@ type port struct {
 
 // waiting is a packet that has arrived while the daemon does not run.
 type waiting struct {
+	at     time.Duration
 	lan    int
 	packet packet
 }
@@ -78,8 +79,8 @@ func newRouter(w *world, i int) *router {
 	return r
 }
 
-// clock is what the router's clock shows: no two agree.
-func (r *router) clock() time.Time { return epoch.Add(r.plan.Clock + r.w.now) }
+// clock is what the router's clock shows at a moment of the world: no two agree.
+func (r *router) clock(at time.Duration) time.Time { return epoch.Add(r.plan.Clock + at) }
 
 // since is the inverse of clock.
 func (r *router) since(t time.Time) time.Duration { return t.Sub(epoch) - r.plan.Clock }
@@ -200,7 +201,7 @@ func (r *router) resume() {
 	inbox := r.inbox
 	r.inbox = nil
 	for i := range inbox {
-		r.hear(inbox[i].lan, &inbox[i].packet)
+		r.hear(inbox[i].at, inbox[i].lan, &inbox[i].packet)
 	}
 	for _, g := range r.groups {
 		r.tick(g)
@@ -259,15 +260,16 @@ func (r *router) arrives(l int, p *packet, life int) {
 	}
 	if r.paused {
 		if len(r.inbox) < inboxSize {
-			r.inbox = append(r.inbox, waiting{l, *p})
+			r.inbox = append(r.inbox, waiting{r.w.now, l, *p})
 		}
 		return
 	}
-	r.hear(l, p)
+	r.hear(r.w.now, l, p)
 }
 
-// hear checks a packet as a socket does and gives the group the result.
-func (r *router) hear(l int, q *packet) {
+// hear checks a packet as a socket does and gives the group the result, as of
+// when it arrived.
+func (r *router) hear(at time.Duration, l int, q *packet) {
 	p := r.ports[l]
 	in := advert.Packet{Src: q.src, Dst: q.dst, TTL: q.ttl, Proto: advert.ProtoVRRP, IPHeader: 20, IPTotal: 20 + len(q.payload), Payload: q.payload}
 	if p.expect.IPv6 {
@@ -282,7 +284,7 @@ func (r *router) hear(l int, q *packet) {
 		r.give(p.group, p.id, fsm.AdvertRejected{From: q.src, Reject: reject})
 		return
 	}
-	r.give(p.group, p.id, &fsm.AdvertReceived{Advert: a, Count: in.Count(), Missing: missing(p, &in, a)})
+	r.giveAt(at, p.group, p.id, &fsm.AdvertReceived{Advert: a, Count: in.Count(), Missing: missing(p, &in, a)})
 }
 
 func missing(p *port, in *advert.Packet, a advert.Advert) (none netip.Addr) {
@@ -306,8 +308,11 @@ func (r *router) tick(g *group) {
 	}
 }
 
-// give lets a group take a step and does what it asks for.
-func (r *router) give(g *group, id fsm.ID, ev fsm.Event) {
+func (r *router) give(g *group, id fsm.ID, ev fsm.Event) { r.giveAt(r.w.now, g, id, ev) }
+
+// giveAt lets a group take a step because of what was at some time, which may
+// have passed, and does what it asks for.
+func (r *router) giveAt(at time.Duration, g *group, id fsm.ID, ev fsm.Event) {
 	w := r.w
 	w.result.Events++
 	if w.say != nil {
@@ -316,16 +321,16 @@ func (r *router) give(g *group, id fsm.ID, ev fsm.Event) {
 	for _, p := range g.ports {
 		p.local.before()
 	}
-	for _, o := range g.g.Step(r.clock(), id, ev) {
+	for _, o := range g.g.Step(r.clock(at), id, ev) {
 		if w.say != nil {
 			w.record(r, trace.Line{ID: r.lanOf(g, o.ID), Action: o.Action})
 		}
 		r.act(g.ports[o.ID], o.Action)
 	}
-	at, ok := g.g.Wake()
-	wake := deadline{ok, r.since(at)}
+	next, ok := g.g.Wake()
+	wake := deadline{ok, r.since(next)}
 	for _, p := range g.ports {
-		p.local.after(p, id, ev, wake)
+		p.local.after(p, at, id, ev, wake)
 	}
 	checkTogether(g)
 	if ok {

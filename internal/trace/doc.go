@@ -2,7 +2,7 @@
 // one line for each event and each action, reads it back, and runs it again.
 //
 // A trace is the header, the specification of each instance, and then the
-// lines in the order of time:
+// lines in the order of what was done:
 //
 //	holdfast-trace 1
 //	instance name=VI_1 version=3 vrid=51 priority=100 interval=1s down-adverts=3
@@ -17,7 +17,8 @@
 //	   3.609375 0 > send priority=100 source=192.0.2.1
 //
 // The columns are seconds since the first event, to the microsecond or, where
-// that is not exact, to the nanosecond; the place of the instance in its
+// that is not exact, to the nanosecond, and not always in order: an advert
+// counts from its arrival, even if it had to wait; the place of the instance in its
 // group, or * for all of them; < for what happened, > for what is to be done,
 // = for the group's next deadline if that has changed; and a word with its
 // fields. Fields that are zero are left out. Blank lines and lines that begin

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 )
@@ -43,7 +42,7 @@ func appendHeader(b []byte, group string, specs []*fsm.Spec) []byte {
 }
 
 // Parse reads a trace. What it returns can be given to [Replay]: it speaks only
-// of instances and trackers that are there, and time does not run backwards.
+// of instances and trackers that are there.
 func Parse(text string) (*Trace, error) {
 	p := parser{t: &Trace{}}
 	n := 0
@@ -65,8 +64,7 @@ func Parse(text string) (*Trace, error) {
 
 type parser struct {
 	t        *Trace
-	begun    bool // the first line has been read
-	at       time.Duration
+	begun    bool  // the first line has been read
 	trackers []int // of each instance, as now configured
 }
 
@@ -132,10 +130,6 @@ func (p *parser) headerDone() error {
 
 // check tells whether a line fits what came before it.
 func (p *parser) check(l Line) error {
-	if l.At < p.at {
-		return fmt.Errorf("time runs backwards from %s", appendOffset(nil, p.at))
-	}
-	p.at = l.At
 	if l.Event == nil {
 		if len(p.t.Lines) == 0 {
 			return errors.New("an action before the first event")
