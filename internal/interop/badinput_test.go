@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -23,8 +24,8 @@ const (
 	// flood is the number of packets of each kind of bad input.
 	flood = 10_000
 	// handful is how many lines a kind of bad input from one sender may add to
-	// a log.
-	handful = 5
+	// a log. Garbage is wrong in up to eight ways.
+	handful = 10
 	// stranger is the node that sends them.
 	stranger = 3
 )
@@ -124,7 +125,8 @@ type badInput struct {
 func newBadInput(t *testing.T, proto interop.Protocol) *badInput {
 	t.Helper()
 	b := &badInput{pair: newPairOf(t, 3, proto, lineup{"ours+ours", ours, ours}, func(c *interop.Conf) {
-		c.Inside = "\tgarp_master_delay 0\n" // no later announcements among the lines that are counted
+		// No later announcements among the lines that are counted.
+		c.Inside = "\tgarp_master_delay 0\n\tgarp_lower_prio_delay 0\n"
 	})}
 	err := b.lan.Node(stranger).Do(func() error {
 		ifi, err := net.InterfaceByName("eth0")
@@ -144,8 +146,38 @@ func newBadInput(t *testing.T, proto interop.Protocol) *badInput {
 	return b
 }
 
-// try sends the packets of one kind and compares before and after.
+// try sends the packets of one kind and compares before and after. On a busy
+// machine the receivers do not follow, and the kernel drops the master's adverts
+// with the bad ones: then it tries again.
 func (b *badInput) try(t *testing.T, kind badKind) {
+	var faults []string
+	for range 3 {
+		since := time.Now()
+		faults = b.attempt(t, kind)
+		slow := machine.worst(since)
+		if len(faults) == 0 || slow < b.proto.Interval/5 {
+			break
+		}
+		t.Logf("the machine was %v late: %q", slow, faults)
+		p := *b.pair
+		p.t = t
+		p.awaitMaster(high)
+	}
+	for _, f := range faults {
+		// keepalived's master restarts its advert timer at each bad packet and
+		// so falls silent, and its backup takes over: known, and let pass.
+		if testingKeepalived() {
+			t.Log(f)
+		} else {
+			t.Error(f)
+		}
+	}
+}
+
+// attempt returns what is wrong after a flood.
+func (b *badInput) attempt(t *testing.T, kind badKind) (faults []string) {
+	t.Helper()
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
 	type view struct {
 		states, lines int
 		stats         map[string]int
@@ -153,12 +185,6 @@ func (b *badInput) try(t *testing.T, kind badKind) {
 	look := func(node int) view {
 		d := b.daemon[node]
 		return view{d.LogLines("Entering "), d.LogLines(""), readStats(t, d)}
-	}
-	// keepalived's master restarts its advert timer at each bad packet and so
-	// falls silent, and its backup takes over: known, and let pass.
-	fault := t.Errorf
-	if testingKeepalived() {
-		fault = t.Logf
 	}
 	before := [3]view{high: look(high), low: look(low)}
 	since := time.Now()
@@ -168,11 +194,12 @@ func (b *badInput) try(t *testing.T, kind badKind) {
 
 	for _, node := range []int{high, low} {
 		after := look(node)
+		grown := func(counter string) int { return after.stats[counter] - before[node].stats[counter] }
 		if n := after.states - before[node].states; n != 0 {
 			fault("node %d changed state %d times", node, n)
 		}
-		// Two lines are the daemon's answer to the request for statistics.
-		if n := after.lines - before[node].lines - 2; n > handful {
+		// One line is the daemon's answer to the request for statistics.
+		if n := after.lines - before[node].lines - 1; n > handful {
 			fault("node %d logged %d lines, want at most %d", node, n, handful)
 		}
 		// The backup hears the master, and its count may be one behind.
@@ -180,16 +207,12 @@ func (b *badInput) try(t *testing.T, kind badKind) {
 		if node == low {
 			heard = len(b.from(high, since)) + 1
 		}
-		if n := after.stats["Advertisements/Received"] - before[node].stats["Advertisements/Received"]; n > heard {
+		if n := grown("Advertisements/Received"); n > heard {
 			fault("node %d counts %d adverts as received, want at most %d", node, n, heard)
 		}
-		if kind.counter == "" {
-			continue
-		}
-		got := after.stats[kind.counter] - before[node].stats[kind.counter]
 		// The kernel drops a part when the machine is busy and the socket full.
-		if got > flood || got < flood/4 {
-			t.Errorf("node %d: %s went up by %d, want up to %d", node, kind.counter, got, flood)
+		if n := grown(kind.counter); kind.counter != "" && (n > flood || n < flood/4) {
+			fault("node %d: %s went up by %d, want up to %d", node, kind.counter, n, flood)
 		}
 	}
 	if n := len(b.from(low, since)); n != 0 {
@@ -198,9 +221,10 @@ func (b *badInput) try(t *testing.T, kind badKind) {
 	if gap := longest(b.from(high, since)); gap > b.proto.Interval+late+machine.worst(since) {
 		fault("the master was silent for %v, want %v", gap, b.proto.Interval)
 	}
+	return faults
 }
 
-// flood sends the packets, 25 a millisecond: a rate that the receivers can
+// flood sends the packets, 15 a millisecond: a rate that the receivers can
 // follow, so that the counters can be checked.
 func (b *badInput) flood(t *testing.T, kind badKind) {
 	t.Helper()
@@ -208,7 +232,7 @@ func (b *badInput) flood(t *testing.T, kind badKind) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for i := range flood {
-		if i%25 == 0 {
+		if i%15 == 0 {
 			<-tick.C
 		}
 		f := forgery{ttl: 255, pdu: goodPDU(b.proto)}
