@@ -44,6 +44,10 @@ func TestParseFlags(t *testing.T) {
 		{"-PBIR --all", func(o *options) { o.vrrp, o.noBFD, o.keepIPVS, o.dontRespawn, o.all = true, true, true, true, true }},
 		{"-XVGade", func(o *options) {
 			o.releaseVIPs, o.keepVRRP, o.noSyslog, o.addressMonitoring, o.dumpConf, o.allConfig = true, true, true, true, true, true
+			o.notes = []string{
+				"-d: the configuration is not logged, ask for keepalived.data by SIGUSR1",
+				"-X: virtual addresses that others set are removed at the start, and only then",
+			}
 		}},
 		{"-i node1 --ignore-sigint --config-fd 5 --strict", func(o *options) {
 			o.configID, o.ignoreSigint, o.configFD, o.strictCompat = "node1", true, 5, true

@@ -68,7 +68,6 @@ Configuration:
   -t, --config-test[=FILE]     check the configuration, tell what is wrong on
                                  standard error or in FILE, and end with status
                                  0 (good), 4, 5 or 6 (insecure script)
-  -d, --dump-conf              log the whole configuration after the start
 
 Running:
   -n, --dont-fork              stay in the foreground
@@ -81,7 +80,6 @@ Running:
 
 Addresses:
   -V, --dont-release-vrrp      keep addresses and send nothing when stopping
-  -X, --release-vips           also remove virtual addresses that others added
   -a, --address-monitoring     log every change of an address on this machine
 
 Logging:
@@ -102,6 +100,8 @@ Only in Holdfast:
                                  where Holdfast knows a better way
 
 Accepted so that command lines need no change, without effect here:
+  -d, --dump-conf              SIGUSR1 writes keepalived.data instead
+  -X, --release-vips           virtual addresses are removed at the start
   -B, --no_bfd                 there is no BFD process
   -I, --dont-release-ipvs      there are no virtual servers
   -R, --dont-respawn           there is no child process to start again
