@@ -234,6 +234,40 @@ func TestCarry_OwnerJoinsOwner(t *testing.T) {
 		wake 6.003906s`)
 }
 
+// An owner that waits for the end of a start delay gets a member that is none.
+func TestCarry_OwnerInStartDelay(t *testing.T) {
+	old := newLab(t, "", v2("A", 255, plain, startMaster))
+	old.g.Step(epoch, All, Start{Delay: 10 * time.Second})
+	l := &lab{t: t}
+	l.move("G", []*Spec{v2("A", 255, plain, startMaster), v2("B", 100, plain)}, old.g)
+	l.g.Step(epoch, 1, SourceChanged{Addr: addr("192.0.2.11")})
+	l.all("2s", Start{}, `
+		A group INIT to BACKUP
+		A log: (A) Entering BACKUP STATE (init)
+		A INIT to BACKUP at 255: start
+		B log: (B) Entering BACKUP STATE (init)
+		B INIT to BACKUP at 100: start
+		wake 10s`)
+	l.tick("10s", `
+		A log: Delayed start completed
+		wake 13.003906s`)
+}
+
+// A script that is new to a Master does not hold the new member of its group.
+func TestCarry_NewScript(t *testing.T) {
+	script := tracks(Tracker{Kind: TrackScript, Name: "chk"})
+	old := newLab(t, "", v2("A", 100, plain)).lead()
+	old.g.Step(moment(t, "3.7s"), 0, Reconfigured{Spec: v2("A", 100, plain, script)})
+	l := &lab{t: t}
+	l.move("G", []*Spec{v2("A", 100, plain, script), v2("B", 100, plain)}, old.g)
+	l.g.Step(epoch, 1, SourceChanged{Addr: addr("192.0.2.11")})
+	l.all("4s", Start{}, `
+		A group INIT to BACKUP
+		B log: (B) Entering BACKUP STATE (init)
+		B INIT to BACKUP at 100: start
+		wake 4.7s`)
+}
+
 // One that was stopped and carried begins anew.
 func TestCarry_Stopped(t *testing.T) {
 	old := newLab(t, "", v2("A", 100, plain)).lead()

@@ -179,7 +179,6 @@ func (g *Group) rise(now time.Time, first *instance, cause string) {
 	first.enter(now, "", cause)
 	why := cause
 	if g.name != "" && g.state != Backup && !first.pending() {
-		g.state = Backup
 		why = g.sync(first, Backup, cause)
 	}
 	g.state = Backup

@@ -84,7 +84,6 @@ func (m *instance) receivedBackup(now time.Time, a *advert.Advert) {
 		// The Master stops: take over after Skew_Time, (430), whoever says so
 		// and whether or not we preempt.
 		m.logf(true, "Backup received priority 0 advertisement")
-		m.discarded, m.quiet = false, now
 		m.deadline = now.Add(m.skew())
 		return
 	}

@@ -154,6 +154,17 @@ func TestRFC9568_6_4_2_Backup_445_Accepts(t *testing.T) {
 		wake 5.036093s`)
 }
 
+// What was learned ends with our own term, and a group that takes an Active
+// router back to Backup makes it wait our own interval.
+func TestRFC9568_6_4_2_Backup_450_UntilActive(t *testing.T) {
+	l := newLab(t, "", v3("A", 100, plain)).start()
+	l.g.Step(moment(t, "1s"), 0, heard3("192.0.2.20", 150, 10*time.Millisecond))
+	l.g.Step(moment(t, "2s"), All, Tick{})
+	if v := l.g.View(0); v.State != Master || v.Interval != time.Second {
+		t.Errorf("%v with the interval %v, want MASTER, 1s", v.State, v.Interval)
+	}
+}
+
 // (470): with Preempt_Mode a lower priority is discarded: the timer runs on.
 func TestRFC9568_6_4_2_Backup_470_Discards(t *testing.T) {
 	l := newLab(t, "", v3("A", 100, plain)).start()

@@ -17,6 +17,9 @@ func TestSheet_2_5_Stop(t *testing.T) {
 		B MASTER to STOP at 100: stop
 		A group MASTER to STOP
 		wake never`)
+	if got := l.g.State(); got != Init {
+		t.Errorf("after the stop the group is in %v", got)
+	}
 	l.all("5s", Stop{As: Stopped}, `
 		wake never`) // once is enough
 	// A second life begins like the first.

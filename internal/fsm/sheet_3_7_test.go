@@ -104,13 +104,37 @@ func TestSheet_3_7_Flood(t *testing.T) {
 	}
 }
 
+// A place for complaints is free again after a minute.
+func TestSheet_3_7_PlaceFree(t *testing.T) {
+	l := newLab(t, "", v2("A", 100, plain)).start()
+	said := func(at string, last int) bool {
+		return len(l.g.Step(moment(t, at), 0, refused(fmt.Sprintf("192.0.2.%d", last), advert.ReasonTTL, 254, 255))) > 0
+	}
+	for i := range 8 {
+		if !said("1s", 20+i) {
+			t.Errorf("%d is not complained about", 20+i)
+		}
+	}
+	if said("1s", 30) || said("60.999999s", 30) {
+		t.Error("a ninth within the minute is complained about")
+	}
+	if !said("61s", 30) || !said("61s", 31) {
+		t.Error("a ninth and a tenth after the minute are not complained about")
+	}
+	if said("61s", 30) || !said("61s", 27) {
+		t.Error("the others have not kept their places")
+	}
+}
+
 // Packets of which only the sender is wrong count as received as well.
 func TestSheet_3_7_Counters(t *testing.T) {
 	l := newLab(t, "", v2("A", 100, plain)).start()
 	for r := advert.ReasonTooShort; int(r) < advert.Reasons; r++ {
 		l.g.Step(moment(t, "1s"), 0, refused("192.0.2.20", r, 1, 2))
 	}
-	l.g.Step(moment(t, "1s"), 0, refused("192.0.2.20", 200, 1, 2)) // no such reason: no crash
+	for r := advert.Reasons; r < 256; r++ { // no such reasons: no crash
+		l.g.Step(moment(t, "1s"), 0, refused("192.0.2.20", advert.Reason(r), 1, 2))
+	}
 	l.g.Step(moment(t, "2s"), 0, heard("192.0.2.20", 150))
 	l.g.Step(moment(t, "3s"), 0, heard("192.0.2.20", 0))
 	got := l.g.View(0).Stats
@@ -206,6 +230,15 @@ func TestSheet_3_7_Zone(t *testing.T) {
 		wake 4.609375s`)
 	l.one("1.1s", ev, `
 		wake 4.709375s`)
+}
+
+func TestViewBeforeStart(t *testing.T) {
+	l := newLab(t, "G", v2("A", 90, tracks(Tracker{Kind: TrackProcess, Name: "p", Weight: 10})))
+	l.quiet(0, TrackChanged{Verdict: Good})
+	v := l.g.View(0)
+	if l.g.State() != Init || v.State != Init || v.Held || v.Priority != 90 || v.Total != 90 || v.Interval != time.Second {
+		t.Errorf("group %v, %+v", l.g.State(), v)
+	}
 }
 
 func TestView(t *testing.T) {

@@ -223,6 +223,24 @@ func TestSheet_4_4_TwoOwners_RivalGoes(t *testing.T) {
 		wake 6s`)
 }
 
+// Gone is who has not been heard for more than three intervals.
+func TestSheet_4_4_TwoOwners_RivalIsLate(t *testing.T) {
+	l := newLab(t, "", v2("A", 255, plain, startMaster)).start()
+	l.one("1s", heard("192.0.2.5", 255), `
+		log: (A) CONFIGURATION ERROR: local instance and 192.0.2.5 are both configured as address owner, please resolve
+		wake 1s`)
+	for _, at := range []string{"1s", "2s", "3s"} {
+		l.g.Step(moment(t, at), All, Tick{})
+	}
+	l.tick("4s", `
+		send 255 from 192.0.2.10
+		wake 5s`)
+	l.tick("5s", `
+		send 255 from 192.0.2.10
+		log: (A): rogue address owner appears to have stopped advertising
+		wake 6s`)
+}
+
 // A rival that goes after we have reduced our priority, but before it has been
 // heard again.
 func TestSheet_4_4_TwoOwners_RivalGoesAtTheLastMoment(t *testing.T) {

@@ -276,3 +276,39 @@ func TestSheet_4_6_AddressLost_StrictGroup(t *testing.T) {
 		A group BACKUP to MASTER
 		wake 11.609375s`)
 }
+
+// A loss is put back at once when the last one is a second ago, and is news
+// again after a minute.
+func TestSheet_4_6_AddressLost_Later(t *testing.T) {
+	lost := AddressLost{Addr: "192.0.2.100/24", Link: "eth0", Why: "was removed by another program"}
+	l := newLab(t, "", v2("A", 100, plain)).lead()
+	news := `
+		log: (A) address 192.0.2.100/24 on eth0 was removed by another program
+		add addresses
+		announce 1 restored
+		wake 4.609375s`
+	detail := `
+		detail: (A) address 192.0.2.100/24 on eth0 was removed by another program
+		add addresses
+		announce 1 restored
+		wake 4.609375s`
+	l.one("4s", lost, news)
+	l.one("5s", lost, detail)
+	l.one("6.5s", lost, detail)
+	l.one("63.999999s", lost, detail)
+	l.one("65s", lost, news)
+	l.one("125s", lost, news) // a minute to the instant
+}
+
+// An event that does not say why it is for the better.
+func TestSheet_4_5_NoReasonGiven(t *testing.T) {
+	l := newLab(t, "", v2("A", 100, plain, tracks(Tracker{Kind: TrackProcess, Name: "p"}))).start()
+	l.one("1s", TrackChanged{Verdict: Bad}, `
+		log: (A) Entering FAULT STATE
+		BACKUP to FAULT at 100: process p is bad
+		wake never`)
+	l.one("2s", TrackChanged{Verdict: Good}, `
+		log: (A) Entering BACKUP STATE
+		FAULT to BACKUP at 100: all causes of FAULT have gone
+		wake 5.609375s`)
+}

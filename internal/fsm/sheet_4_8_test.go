@@ -391,3 +391,23 @@ func TestSheet_4_8_MemberStopped(t *testing.T) {
 		A group BACKUP to MASTER
 		wake 8.609375s`)
 }
+
+// Nor does it hear of what happens to them.
+func TestSheet_4_8_MemberStoppedStaysStopped(t *testing.T) {
+	l := newLab(t, "G", v2("A", 100, plain), v2("B", 100, plain)).start()
+	l.step("2s", 1, Stop{As: Deleted}, `
+		B BACKUP to DELETED at 100: stop
+		wake 3.609375s`)
+	l.step("3s", 0, LinkChanged{Name: "eth0"}, `
+		A log: (A) Entering FAULT STATE
+		A BACKUP to FAULT at 100: interface eth0 down
+		A log: VRRP_Group(G) Syncing instances to FAULT state
+		A group BACKUP to FAULT
+		wake never`)
+	l.step("4s", 0, LinkChanged{Up: true, Name: "eth0"}, `
+		A log: (A) Entering BACKUP STATE
+		A FAULT to BACKUP at 100: interface eth0 up
+		A log: VRRP_Group(G) Syncing instances to BACKUP state
+		A group FAULT to BACKUP
+		wake 7.609375s`)
+}

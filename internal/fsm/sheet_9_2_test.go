@@ -57,6 +57,20 @@ func TestSheet_9_2_Backup(t *testing.T) {
 	}
 }
 
+// A member of a group that was ready to lead is not after a reload: it waits
+// anew.
+func TestSheet_9_2_BackupInGroup(t *testing.T) {
+	l := newLab(t, "G", v2("A", 100, plain), v2("B", 150, plain)).start()
+	l.g.Step(moment(t, "3.414062s"), All, Tick{})
+	l.step("3.5s", 1, Reconfigured{Spec: v2("B", 140, plain)}, `
+		B log: (B) Changing effective priority from 150 to 140
+		B priority 150 to 140: configuration changed
+		wake 3.609375s`)
+	l.tick("3.609375s", `
+		A detail: (A) Receive advertisement timeout
+		wake 6.953125s`)
+}
+
 // FAULT is judged anew.
 func TestSheet_9_2_Fault(t *testing.T) {
 	tracked := func(prio uint8) *Spec { return v2("A", prio, plain, tracks(Tracker{Kind: TrackProcess, Name: "p"})) }
