@@ -119,12 +119,9 @@ func (g *Group) owners() bool {
 	return true
 }
 
-// mayLead tells whether the member whose timer expired may become Master: the
-// group is Master already, or every other member waits for it too.
+// mayLead tells whether the member whose timer expired may become Master: every
+// other member is that already, or waits for it too.
 func (g *Group) mayLead(m *instance) bool {
-	if g.state == Master {
-		return true
-	}
 	for _, o := range g.instances {
 		if o != m && o.started && o.state != Master && !(o.state == Backup && o.wants) {
 			return false

@@ -313,6 +313,17 @@ func TestSheet_4_8_OwnersLater(t *testing.T) {
 		wake 2s`)
 }
 
+// An event for all is an event for each.
+func TestSheet_4_8_EventForAll(t *testing.T) {
+	l := newLab(t, "G", v2("A", 100, plain), v2("B", 100, plain)).lead()
+	l.all("4s", SourceChanged{Addr: addr("192.0.2.77")}, `
+		wake 4.609375s`)
+	l.tick("4.609375s", `
+		A send 100 from 192.0.2.77
+		B send 100 from 192.0.2.77
+		wake 5.609375s`)
+}
+
 // A group of one is a group.
 func TestSheet_4_8_OneMember(t *testing.T) {
 	l := newLab(t, "G", v2("A", 100, plain))
