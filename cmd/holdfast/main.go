@@ -61,7 +61,23 @@ func run(opts *options) int {
 	}
 	log, stop := startLog(opts)
 	defer stop()
-	return hold(opts, log, back)
+	return (&program{opts: opts, log: log, back: back}).hold()
+}
+
+// program is a run of the daemon.
+type program struct {
+	opts *options
+	log  *slog.Logger
+	back *process.Background // nil: in the foreground
+}
+
+// fail logs why the daemon does not start, and tells whoever started it from a
+// terminal: with syslog alone they would see nothing.
+func (p *program) fail(text string) {
+	p.log.Error(text)
+	if !p.opts.logConsole || !p.opts.dontFork {
+		fmt.Fprintln(os.Stderr, text)
+	}
 }
 
 // absolute makes the names of files independent of the working directory, which
@@ -86,7 +102,8 @@ func startLog(opts *options) (*slog.Logger, func()) {
 }
 
 // hold loads the configuration, locks the pid files and runs the daemon.
-func hold(opts *options, log *slog.Logger, back *process.Background) int {
+func (p *program) hold() int {
+	opts, log := p.opts, p.log
 	banner(log)
 	for _, note := range opts.notes {
 		log.Info(note)
@@ -100,31 +117,32 @@ func hold(opts *options, log *slog.Logger, back *process.Background) int {
 	log.Info("Configuration file " + opts.configFile)
 	daemon.LogDiagnostics(log, diags)
 	if diags.Fatal() {
-		return refused(log, diags)
+		return p.refused(diags)
 	}
-	pids, err := process.LockPIDFiles(pidPaths(opts, cfg)...)
+	paths := pidPaths(opts, cfg)
+	pids, err := process.LockPIDFiles(paths...)
 	if err != nil {
-		return notLocked(log, err)
+		return p.notLocked(err)
 	}
 	defer func() { _ = pids.Remove() }()
 	if err := pids.Write(os.Getpid()); err != nil {
-		log.Error(err.Error())
+		p.fail(err.Error())
 		return exitFailure
 	}
 	d := daemon.New(cfg, daemon.Options{
 		ConfigFile: opts.configFile, Load: load, Log: log, Detail: opts.detail > 0,
 		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
 		IgnoreInterrupt: opts.ignoreSigint, Umask: umask(opts, cfg), Version: version,
-		Started: back.Ready,
+		Started: p.back.Ready,
 	})
 	log.Info(fmt.Sprintf("Starting VRRP child process, pid=%d", os.Getpid()))
 	err = d.Run(context.Background())
 	switch {
 	case errors.Is(err, daemon.ErrPermission):
-		log.Error(err.Error())
+		p.fail(err.Error())
 		return exitPermission
 	case err != nil:
-		log.Error(err.Error())
+		p.fail(err.Error())
 		return exitFailure
 	}
 	log.Info(fmt.Sprintf("Stopped Keepalived v%s (Holdfast %s)", compatVersion, version))
@@ -154,8 +172,11 @@ func text(c []int8) string {
 
 // refused says that the daemon does not start, and gives the status that
 // service managers know.
-func refused(log *slog.Logger, diags config.Diagnostics) int {
-	log.Error("The configuration cannot be run: mend what is said above")
+func (p *program) refused(diags config.Diagnostics) int {
+	if !p.opts.logConsole || !p.opts.dontFork {
+		_ = diags.Write(os.Stderr)
+	}
+	p.fail("The configuration cannot be run: mend what is said above, " + p.opts.configFile + " is not in use")
 	process.Errno(int(syscall.EINVAL))
 	if diags.Missing() {
 		return exitNoConfig
@@ -172,14 +193,13 @@ func umask(opts *options, cfg *config.Config) int {
 
 // notLocked says why the pid files cannot be had. That another daemon has them
 // is no failure to keepalived, and so to the scripts that start it.
-func notLocked(log *slog.Logger, err error) int {
+func (p *program) notLocked(err error) int {
+	p.fail(err.Error())
 	var locked *process.LockedError
 	if !errors.As(err, &locked) {
-		log.Error(err.Error())
 		return exitFailure
 	}
-	log.Info(err.Error())
-	log.Info("daemon is already running")
+	p.fail("daemon is already running")
 	return exitOK
 }
 

@@ -22,7 +22,6 @@ const asDaemon = "HOLDFAST_TEST_AS_DAEMON"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asDaemon) != "" {
-		os.Unsetenv(asDaemon)
 		main()
 		return
 	}

@@ -314,9 +314,7 @@ func (a *arrangement) update(m *member, s *settings) {
 // sameProtocol tells whether two settings differ in nothing that the state
 // machine, the sockets or the kernel would notice.
 func sameProtocol(a, b *settings) bool {
-	x, y := *a.spec, *b.spec
-	x.Name, y.Name = "", ""
-	return reflect.DeepEqual(x, y) && reflect.DeepEqual(a.expect, b.expect) && slices.Equal(a.addresses, b.addresses) &&
+	return reflect.DeepEqual(a.spec, b.spec) && reflect.DeepEqual(a.expect, b.expect) && slices.Equal(a.addresses, b.addresses) &&
 		slices.Equal(a.dests, b.dests) && a.ttl == b.ttl && a.cfg.SourceIP == b.cfg.SourceIP
 }
 

@@ -19,6 +19,7 @@ type survey struct {
 	d       *Daemon
 	views   map[*member]fsm.View
 	members []*member // in the order of the configuration
+	grouped []*member // those of sync groups, in the order of the groups
 	there   map[place][]kernel.AddrState
 }
 
@@ -41,6 +42,14 @@ func (d *Daemon) survey(clearAfter bool) *survey {
 			sv.members = append(sv.members, m)
 		}
 	}
+	for _, m := range d.members { // the members of a group stand together, in its order
+		if m.set.Load().group != nil {
+			sv.grouped = append(sv.grouped, m)
+		}
+	}
+	slices.SortStableFunc(sv.grouped, func(a, b *member) int {
+		return cmp.Compare(slices.Index(d.cfg.Groups, a.set.Load().group), slices.Index(d.cfg.Groups, b.set.Load().group))
+	})
 	for name, l := range d.links {
 		for _, a := range l.Addrs {
 			k := place{name, a.Prefix.Addr()}
@@ -116,6 +125,7 @@ func (sv *survey) socket(s *socket) dump.Socket {
 			k.Instances = append(k.Instances, dump.VRID{Name: c.Name, VRID: c.VRID})
 		}
 	}
+	slices.SortFunc(k.Instances, func(a, b dump.VRID) int { return cmp.Compare(a.VRID, b.VRID) })
 	return k
 }
 

@@ -81,22 +81,51 @@ func quorumMax(n int) int {
 	return n
 }
 
-// trackedBy lists the instances that track something, in the order of the
-// configuration. Every instance tracks its interface, unless it is told not to.
+// trackedBy lists the instances that track something: those that say so in the
+// order of the configuration, then those for whom their groups do, in theirs.
+// Every instance tracks its interface, unless it is told not to.
 func (sv *survey) trackedBy(kind fsm.TrackKind, name string) []dump.Track {
 	var all []dump.Track
-	for _, m := range sv.members {
-		set := m.set.Load()
-		i := slices.IndexFunc(set.spec.Trackers, func(t fsm.Tracker) bool { return t.Kind == kind && t.Name == name })
-		switch {
-		case i >= 0:
-			t := &set.spec.Trackers[i]
-			all = append(all, dump.Track{Name: set.cfg.Name, Weight: t.Weight, Reverse: t.Reverse})
-		case kind == fsm.TrackInterface && set.cfg.Interface == name && !set.cfg.DontTrackPrimary:
-			all = append(all, dump.Track{Name: set.cfg.Name})
+	add := func(list []*member, itself bool) {
+		for _, m := range list {
+			set := m.set.Load()
+			if t, ok := trackOf(set, kind, name); ok && tracksItself(set.cfg, kind, name) == itself {
+				all = append(all, t)
+			}
 		}
 	}
+	add(sv.members, true)
+	add(sv.grouped, false)
 	return all
+}
+
+// trackOf is how an instance tracks something; false: it does not.
+func trackOf(set *settings, kind fsm.TrackKind, name string) (dump.Track, bool) {
+	i := slices.IndexFunc(set.spec.Trackers, func(t fsm.Tracker) bool { return t.Kind == kind && t.Name == name })
+	if i >= 0 {
+		t := &set.spec.Trackers[i]
+		return dump.Track{Name: set.cfg.Name, Weight: t.Weight, Reverse: t.Reverse}, true
+	}
+	primary := kind == fsm.TrackInterface && set.cfg.Interface == name && !set.cfg.DontTrackPrimary
+	return dump.Track{Name: set.cfg.Name}, primary
+}
+
+// tracksItself tells whether an instance tracks something without its group.
+func tracksItself(c *config.Instance, kind fsm.TrackKind, name string) bool {
+	var list []config.Track
+	switch kind {
+	case fsm.TrackInterface:
+		onIt := func(a config.Address) bool { return a.Dev == name && !a.NoTrack }
+		if c.Interface == name || slices.ContainsFunc(c.Addresses, onIt) || slices.ContainsFunc(c.Excluded, onIt) {
+			return true
+		}
+		list = c.TrackInterfaces
+	case fsm.TrackScript:
+		list = c.TrackScripts
+	case fsm.TrackProcess:
+		list = c.TrackProcesses
+	}
+	return slices.ContainsFunc(list, func(t config.Track) bool { return t.Name == name })
 }
 
 func tracked(interfaces, scripts, processes []config.Track) dump.Tracked {

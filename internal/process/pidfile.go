@@ -12,10 +12,16 @@ import (
 )
 
 // LockedError says that another daemon holds a pid file.
-type LockedError struct{ Path string }
+type LockedError struct {
+	Path string
+	PID  int // of a daemon that runs without holding a lock; 0: not known
+}
 
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("another process has pid file %s locked", e.Path)
+	if e.PID != 0 {
+		return fmt.Sprintf("process %d of pid file %s is a keepalived that runs", e.PID, e.Path)
+	}
+	return fmt.Sprintf("Another process has pid file %s locked", e.Path)
 }
 
 // PIDFile is a pid file that this process holds.
@@ -26,8 +32,9 @@ type PIDFile struct {
 }
 
 // LockPIDFile opens the pid file, making it and its directory where they are
-// missing, and locks it for the life of the process. What is in the file does
-// not matter. When another daemon holds it the error is a [*LockedError].
+// missing, and locks it for the life of the process. When another daemon holds
+// it, or it names a keepalived that runs, the error is a [*LockedError]; anything
+// else in the file does not matter.
 //
 // The content is only changed by [PIDFile.Write].
 func LockPIDFile(path string) (*PIDFile, error) {
@@ -62,6 +69,10 @@ func lockOnce(path string) (*PIDFile, error) {
 		f.Close()
 		return nil, err
 	}
+	if pid, ok := unlockedDaemon(path); ok {
+		f.Close()
+		return nil, &LockedError{Path: path, PID: pid}
+	}
 	return &PIDFile{path: path, file: f}, nil
 }
 
@@ -77,7 +88,7 @@ func lockFile(f *os.File, path string) error {
 	// inherits the descriptor, and only there.
 	err = unix.FcntlFlock(f.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK})
 	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
-		return &LockedError{path}
+		return &LockedError{Path: path}
 	}
 	if err != nil {
 		return fmt.Errorf("lock pid file %s: %w", path, err)

@@ -283,13 +283,20 @@ func quote(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
+// groupsDenied tells whether this user namespace, in which we may well be root,
+// forbids setting supplementary groups (user_namespaces(7)).
+func groupsDenied() bool {
+	b, err := os.ReadFile("/proc/self/setgroups")
+	return err == nil && strings.TrimSpace(string(b)) == "deny"
+}
+
 // credential returns who the child is to be; nil: the daemon's own user.
 func (c *Cmd) credential() *syscall.Credential {
 	if !c.SetUser {
 		return nil
 	}
 	uid, gid := uint32(os.Geteuid()), uint32(os.Getegid())
-	if uid != 0 && uid == c.UID && gid == c.GID {
+	if uid == c.UID && gid == c.GID && (uid != 0 || groupsDenied()) {
 		// Setting the groups needs a privilege; without it nothing has to
 		// change either.
 		return nil
