@@ -6,36 +6,51 @@ export CGO_ENABLED = 0
 
 GOFUMPT     = $(GO) run mvdan.cc/gofumpt@v0.12.0
 STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
-# Packages whose tests build networks or start daemons: one at a time, and
-# without the race detector, whose slowness would be measured instead.
-HEAVY = ./internal/interop/... ./internal/demo/...
 
-.PHONY: build demo test setup lint unit race heavy fuzz bench sim clean
+# The race detector needs a C compiler, and makes everything several times
+# slower: packages that judge the time between packets run without it.
+LIGHT = $$($(GO) list ./... | grep -v -e /internal/interop -e /internal/conftest)
+
+FUZZTIME ?= 5m
+WORLDS   ?= 10000
+
+.PHONY: build demo test setup lint race interop bench fuzz sim clean
 
 build: ## bin/holdfast
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/holdfast ./cmd/holdfast
 
-demo: build ## a pair, a client and three hand-overs, in networks of their own
+demo: build ## a pair, a client and six hand-overs, in networks of their own
 	$(GO) run ./scripts/demo -holdfast bin/holdfast
 
-test: setup build lint race heavy
+test: setup build lint race interop ## all that CI runs
 
-setup:
+setup: ## what the tests use of Debian, when root
 	scripts/setup
 
 lint:
-	@out=$$($(GOFUMPT) -l cmd internal scripts); test -z "$$out" || { echo "not gofumpt'ed:"; echo "$$out"; exit 1; }
+	@out=$$($(GOFUMPT) -l cmd internal scripts); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
 
-race: ## everything but the heavy packages, with the race detector
-	CGO_ENABLED=1 $(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v /internal/interop)
+race: ## everything but the packages below, with the race detector
+	CGO_ENABLED=1 $(GO) test -race -timeout 15m $(LIGHT)
 
-unit: ## the same, quick
-	$(GO) test $$($(GO) list ./... | grep -v /internal/interop)
+interop: build ## beside Debian's keepalived and FRR, hostile packets, tshark
+	HOLDFAST_BIN=$(CURDIR)/bin/holdfast $(GO) test -timeout 15m -p 1 ./internal/interop/... ./internal/conftest/...
 
-heavy: build
-	HOLDFAST_BIN=$(CURDIR)/bin/holdfast $(GO) test -timeout 15m -p 1 ./internal/interop/...
+bench: build ## figures beside Debian's keepalived
+	$(GO) run ./scripts/bench -holdfast bin/holdfast
+	$(GO) test -run '^$$' -bench . ./internal/fsm ./internal/advert
+
+sim: ## many worlds of the simulator
+	$(GO) test ./internal/sim -run TestWorlds -timeout 4h -sim.worlds=$(WORLDS)
+
+fuzz: ## every fuzz target, FUZZTIME each
+	@set -e; grep -rl '^func Fuzz' --include='*_test.go' cmd internal | while read -r f; do \
+		for t in $$(grep -o '^func Fuzz[A-Za-z0-9]*' "$$f" | cut -d' ' -f2); do \
+			echo "== $$f $$t"; $(GO) test ./$$(dirname "$$f") -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME); \
+		done; \
+	done
 
 clean:
 	rm -rf bin build
