@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"flag"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -46,7 +47,7 @@ func golden(t *testing.T, name string, got []byte) {
 
 // loadText reads a configuration as on a machine with the links eth0 and eth1,
 // on which every script exists and of users only checker and root.
-func loadText(t *testing.T, text string) *config.Config {
+func loadText(t testing.TB, text string) *config.Config {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "conf")
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
@@ -85,8 +86,8 @@ func loadText(t *testing.T, text string) *config.Config {
 }
 
 // standIn is a daemon with instances and without anything that they touch: no
-// sockets, no kernel, nothing that is slow. To be made in a bubble.
-func standIn(t *testing.T, text string) *Daemon {
+// sockets, no kernel, nothing that is slow. Tests make it in a bubble.
+func standIn(t testing.TB, text string) *Daemon {
 	t.Helper()
 	d := New(loadText(t, text), Options{Umask: 0o177, Log: slog.New(slog.DiscardHandler)})
 	a := &arrangement{d: d, wanted: wantedGroups(d.cfg, false)}
@@ -457,5 +458,27 @@ func TestScriptUser(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// BenchmarkSurvey is what a dump costs the manager, with as many instances as
+// one interface can have and twenty addresses each.
+func BenchmarkSurvey(b *testing.B) {
+	var conf strings.Builder
+	var addrs []string
+	for i := 1; i <= 255; i++ {
+		fmt.Fprintf(&conf, "vrrp_instance VI_%d {\ninterface eth0\nvirtual_router_id %d\nvirtual_ipaddress {\n", i, i)
+		for j := 1; j <= 20; j++ {
+			addrs = append(addrs, fmt.Sprintf("2001:db8::%x:%x/128", i, j))
+			fmt.Fprintf(&conf, "2001:db8::%x:%x\n", i, j)
+		}
+		conf.WriteString("}\n}\n")
+	}
+	d := standIn(b, conf.String())
+	d.links["eth0"] = testLink("eth0", 2, 0x1043, append(addrs, "192.0.2.1/24")...)
+	beginStandIn(d)
+	b.ReportAllocs()
+	for b.Loop() {
+		d.survey(false).data()
 	}
 }
