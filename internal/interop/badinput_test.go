@@ -157,7 +157,7 @@ func (b *badInput) try(t *testing.T, kind badKind) {
 		since := time.Now()
 		faults = b.attempt(t, kind)
 		slow := machine.worst(since)
-		if len(faults) == 0 || attempt > 1 && slow < b.proto.Interval/5 {
+		if len(faults) == 0 || testingKeepalived() || attempt > 1 && slow < b.proto.Interval/5 {
 			break
 		}
 		t.Logf("attempt %d, the machine was %v late: %q", attempt, slow, faults)
