@@ -79,7 +79,7 @@ wait`)
 			defer cancel()
 			result := make(chan Result)
 			if by == "time limit" {
-				c.Timeout = 500 * time.Millisecond
+				c.Timeout = 2 * time.Second
 			}
 			go func() { result <- run(ctx, &c, quick) }()
 			pids := []int{pidIn(t, deaf), pidIn(t, plain)}
