@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -99,4 +100,14 @@ func needTool(t *testing.T, name string) string {
 		t.Skipf("needs %s, see scripts/setup: %v", name, err)
 	}
 	return path
+}
+
+// needScripts skips a test that needs the daemon to run scripts as a user, which
+// the usual user namespace forbids.
+func needScripts(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile("/proc/self/setgroups")
+	if err == nil && strings.TrimSpace(string(text)) == "deny" {
+		t.Skip("daemons cannot run scripts here, as setgroups is denied in this user namespace")
+	}
 }

@@ -57,6 +57,7 @@ func TestNopreempt(t *testing.T) {
 // TestTrackedScript checks that a failing script takes priority away, that the
 // other node then takes over, and that recovery brings the master back.
 func TestTrackedScript(t *testing.T) {
+	needScripts(t)
 	test := needTool(t, "test")
 	for _, proto := range both() {
 		for _, who := range lineups() {
@@ -104,6 +105,7 @@ func TestTrackedScript(t *testing.T) {
 // TestScriptFault checks that a script without weight takes the node out of
 // service: it says goodbye and goes to FAULT, and comes back as BACKUP.
 func TestScriptFault(t *testing.T) {
+	needScripts(t)
 	test := needTool(t, "test")
 	for _, who := range lineups() {
 		t.Run(who.name, func(t *testing.T) {

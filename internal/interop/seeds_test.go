@@ -39,6 +39,9 @@ func TestFilesFromDocuments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if strings.Contains(string(text), "vrrp_script") {
+				needScripts(t)
+			}
 			newExample(t, string(text)).run()
 		})
 	}
