@@ -46,6 +46,9 @@ func TestTimeLimit(t *testing.T) {
 			// A child takes its time to die on a busy machine.
 			patient := quick
 			patient.stuck = time.Minute
+			if test.signal != syscall.SIGKILL {
+				patient.kill = time.Minute
+			}
 			got := run(t.Context(), &c, patient)
 			if got.TimedOut != test.timedOut || got.Signal != test.signal || got.Exit != test.exit || got.Err != nil {
 				t.Errorf("%+v, want timed out %v, signal %v, exit %d", got, test.timedOut, test.signal, test.exit)
