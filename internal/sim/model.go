@@ -14,6 +14,7 @@ type model struct {
 	spec     *fsm.Spec
 	priority uint8
 	interval time.Duration // the Master's
+	sure     bool          // interval is valid
 	down     time.Duration // when the instance takes over, in world time
 	preempt  time.Duration // end of the preempt delay; 0: not armed
 	known    bool          // down is valid
@@ -40,7 +41,7 @@ func downInterval(s *fsm.Spec, priority uint8, interval time.Duration) time.Dura
 }
 
 func (m *model) wait(now time.Duration) {
-	m.down, m.known = now+downInterval(m.spec, m.priority, m.interval), true
+	m.down, m.known = now+downInterval(m.spec, m.priority, m.interval), m.sure
 }
 
 // entered is told of every transition; interval is that of the advert that
@@ -49,9 +50,9 @@ func (m *model) entered(now time.Duration, to fsm.State, interval time.Duration)
 	m.known, m.preempt = false, 0
 	switch to {
 	case fsm.Master, fsm.Fault:
-		m.interval = m.spec.AdvertInterval
+		m.interval, m.sure = m.spec.AdvertInterval, true
 	case fsm.Backup:
-		m.interval = m.spec.AdvertInterval
+		m.interval, m.sure = m.spec.AdvertInterval, true
 		m.learn(interval)
 		m.wait(now)
 	}
@@ -59,7 +60,7 @@ func (m *model) entered(now time.Duration, to fsm.State, interval time.Duration)
 
 func (m *model) learn(interval time.Duration) {
 	if m.spec.Version == 3 && interval > 0 {
-		m.interval = interval
+		m.interval, m.sure = interval, true
 	}
 }
 
@@ -104,7 +105,7 @@ func (m *model) reprioritised(to uint8) {
 // Master may or may not survive that; until the next advert it is not reckoned.
 func (m *model) reconfigured(s *fsm.Spec, priority uint8) {
 	m.spec, m.priority, m.known = s, priority, false
-	m.interval = s.AdvertInterval
+	m.interval, m.sure = s.AdvertInterval, s.Version == 2
 }
 
 // effective is the priority that a configuration and its trackers give.
