@@ -123,10 +123,17 @@ func (p *pair) checkSteady() {
 	p.t.Helper()
 	since := time.Now()
 	got := p.awaitAdverts(high, 4)
+	slow := machine.worst(since)
+	if slow > p.proto.Interval {
+		// Too late for any daemon; what is wrong here is wrong then as well.
+		p.awaitMaster(high)
+		since = time.Now()
+		got = p.awaitAdverts(high, 4)
+		slow = machine.worst(since)
+	}
 	if n := len(p.from(low, since)); n != 0 {
 		p.t.Errorf("the backup sent %d adverts", n)
 	}
-	slow := machine.worst(since)
 	for i, a := range got {
 		if a.Priority != highPriority || a.VRID != interop.VRID || int(a.Version) != p.proto.Version || a.Interval != p.proto.Interval {
 			p.t.Errorf("advert: priority %d, VRID %d, version %d, interval %v", a.Priority, a.VRID, a.Version, a.Interval)

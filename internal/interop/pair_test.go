@@ -26,6 +26,7 @@ type pair struct {
 	proto interop.Protocol
 	lan   *nettest.LAN
 	cap   *nettest.Capture
+	began time.Time
 
 	all []*interop.Daemon // all that were started, for their logs
 
@@ -62,6 +63,7 @@ func newPairOf(t *testing.T, nodes int, proto interop.Protocol, who lineup, edit
 		needKeepalived(t)
 	}
 	p := &pair{t: t, proto: proto, lan: nettest.NewLANT(t, nodes, nettest.Options{})}
+	p.began = time.Now()
 	p.cap = p.lan.CaptureT(t)
 	p.program = [3]string{high: who.high, low: who.low}
 	for node, priority := range map[int]int{high: highPriority, low: lowPriority} {
@@ -83,6 +85,7 @@ func (p *pair) explain() {
 	for _, d := range p.all {
 		p.t.Logf("log of %s:\n%s", d.Node.Name(), d.Log())
 	}
+	p.t.Logf("the machine was up to %v late during the test", machine.worst(p.began))
 	p.t.Logf("captured:\n%s", summary(p.cap.Adverts(), 60))
 }
 
