@@ -61,6 +61,8 @@ type Daemon struct {
 	verdicts  map[trackKey]verdict
 	watchers  map[trackKey][]watch
 
+	files fileWriter // of dumps; has goroutines of its own
+
 	reloading bool
 	again     bool // a reload was asked for while one was under way
 	started   time.Time
@@ -224,6 +226,7 @@ func (d *Daemon) shutdown() {
 	defer cancel()
 	d.notes.Drain(ctx)
 	d.waitTracking(begun.Add(scriptGrace))
+	d.files.wait(time.Second / 5)
 }
 
 // releaseTime is given to the kernel for taking addresses away at the end.

@@ -96,14 +96,11 @@ func (d *Daemon) writeJSON() {
 	d.write(filepath.Join(dump.TempDir(), dump.JSONFile), func() []byte { return data.JSON(version) })
 }
 
-// files is one for the process, like the names of its files.
-var files fileWriter
-
 // write has a file made of what was collected. Rendering and writing may take
 // their time: the manager is not there.
 func (d *Daemon) write(path string, render func() []byte) {
 	umask := d.opt.Umask
-	files.write(path, func() {
+	d.files.write(path, func() {
 		if err := dump.WriteFile(path, render(), umask); err != nil {
 			d.log.infof("%v", err)
 		}

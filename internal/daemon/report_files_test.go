@@ -82,7 +82,7 @@ vrrp_instance VI_1 {
 				d.writeData()
 				d.writeStats(false)
 				d.writeJSON()
-				if !files.wait(time.Minute) {
+				if !d.files.wait(time.Minute) {
 					t.Fatal("not written in time")
 				}
 			})
@@ -117,12 +117,12 @@ func TestNoInstancesNoJSON(t *testing.T) {
 	t.Setenv("TMPDIR", dir)
 	d := New(loadText(t, "global_defs {\n}\n"), Options{Log: slog.New(slog.DiscardHandler)})
 	d.writeJSON()
-	files.wait(time.Minute)
+	d.files.wait(time.Minute)
 	if _, err := os.Stat(filepath.Join(dir, "keepalived.json")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("there is a file, or worse: %v", err)
 	}
 	d.writeStats(false)
-	files.wait(time.Minute)
+	d.files.wait(time.Minute)
 	if b, err := os.ReadFile(filepath.Join(dir, "keepalived.stats")); err != nil || len(b) != 0 {
 		t.Errorf("statistics of nothing: %q, %v", b, err)
 	}
