@@ -198,11 +198,14 @@ func TestParentDeath(t *testing.T) {
 // A child that somebody else waits for is reported as lost.
 func TestLost(t *testing.T) {
 	noChildren(t)
-	c := sh("sleep 0.05")
+	c := sh("exec sleep 60")
 	p := newChild(&c)
 	go p.main()
 	var pid int
 	eventually(t, "the child runs", func() bool { pid = p.pid(); return pid != 0 })
+	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
 	var ws unix.WaitStatus
 	if _, err := unix.Wait4(pid, &ws, 0, nil); err != nil {
 		// Our own wait was first: nothing to see this time.
