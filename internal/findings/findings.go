@@ -1,0 +1,256 @@
+package findings
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/syntax"
+)
+
+// Severity is how much a finding matters.
+type Severity uint8
+
+// Severities.
+const (
+	Note    Severity = iota // has no influence on the status
+	Warning                 // changes the status; the daemon runs without the faulty part
+	Error                   // the daemon refuses the configuration, or something it names is not there
+)
+
+func (s Severity) String() string { return [...]string{"note", "warning", "error"}[min(s, Error)] }
+
+// severity grades a diagnostic: what the daemon does not start with is an
+// error, and so are the kinds that end a test with status 2 or 4; what else
+// changes the status is a warning.
+func severity(d config.Diagnostic) Severity {
+	switch {
+	case d.Effect != syntax.Report:
+		return Error
+	case d.Code <= syntax.Log:
+		return Note
+	case d.Code <= syntax.Fatal, d.Code == syntax.MissingParam:
+		return Error
+	}
+	return Warning
+}
+
+// Finding is one diagnostic with its place in the text.
+type Finding struct {
+	config.Diagnostic
+	Severity Severity
+	// Path is the file as it can be opened; Pos.File is the name by which the
+	// configuration includes it. Empty: about the whole.
+	Path string
+	// Column and EndColumn count characters from 1 and enclose the word that
+	// is meant, EndColumn being the first one after it. 0: not known.
+	Column, EndColumn int
+
+	line     []byte // the text of the line without its end; nil: not readable
+	from, to int    // offsets in line of what is meant; equal: not known
+}
+
+// Report is all there is to say about a configuration.
+type Report struct {
+	// Main is the configuration file as it was named.
+	Main string
+	// Files are those that were read, in the order of reading.
+	Files    []string
+	Findings []Finding
+	// Status is that of the configuration test.
+	Status int
+	// Refused says that the daemon does not run with this configuration.
+	Refused bool
+
+	diags config.Diagnostics
+}
+
+// New joins diagnostics with the text they are about. Files are those of the
+// Config, read gives their content (that of config.Host does); a file that
+// cannot be read any more costs the excerpts and the ends of the words.
+func New(diags config.Diagnostics, main string, files []string, read func(path string) ([]byte, error)) *Report {
+	r := &Report{Main: main, Files: files, Status: diags.ExitStatus(), Refused: diags.Fatal(), diags: diags}
+	s := &sources{files: files, read: read, lines: map[string][][]byte{}}
+	r.Findings = make([]Finding, 0, len(diags))
+	for _, d := range diags {
+		f := Finding{Diagnostic: d, Severity: severity(d)}
+		f.Path = s.path(d.Pos.File)
+		f.locate(s.line(f.Path, d.Pos.Line))
+		r.Findings = append(r.Findings, f)
+	}
+	return r
+}
+
+// Count is the number of findings of a severity.
+func (r *Report) Count(s Severity) int {
+	n := 0
+	for i := range r.Findings {
+		if r.Findings[i].Severity == s {
+			n++
+		}
+	}
+	return n
+}
+
+// sources reads files once.
+type sources struct {
+	files []string
+	read  func(string) ([]byte, error)
+	lines map[string][][]byte
+}
+
+// path finds the file that a name stands for: an included file is named as
+// its include line has it, which is relative to the file that line is in.
+func (s *sources) path(name string) string {
+	found := ""
+	for _, f := range s.files {
+		switch {
+		case f == name:
+			return name
+		case found == "" && name != "" && !path.IsAbs(name) && strings.HasSuffix(f, "/"+strings.TrimPrefix(name, "./")):
+			found = f
+		}
+	}
+	if found != "" {
+		return found
+	}
+	return name
+}
+
+// line gives line n of a file, from 1; nil where there is none.
+func (s *sources) line(name string, n int) []byte {
+	if name == "" || n <= 0 || s.read == nil {
+		return nil
+	}
+	lines, ok := s.lines[name]
+	if !ok {
+		// An executable file comes with an error and its content.
+		if data, err := s.read(name); err == nil || len(data) > 0 {
+			lines = bytes.Split(data, []byte{'\n'})
+		}
+		s.lines[name] = lines
+	}
+	if n > len(lines) {
+		return nil
+	}
+	line := lines[n-1]
+	for len(line) > 0 && line[len(line)-1] == '\r' {
+		line = line[:len(line)-1]
+	}
+	return line
+}
+
+// locate finds the ends of what a finding is about.
+func (f *Finding) locate(line []byte) {
+	f.line = line
+	at := f.Pos.Col - 1
+	if at < 0 {
+		return
+	}
+	if at >= len(line) {
+		// Without the text the column counts bytes, which is the same where
+		// everything before it is ASCII.
+		if line == nil {
+			f.Column = f.Pos.Col
+		}
+		return
+	}
+	f.from, f.to = at, wordEnd(line, at)
+	if f.Code == syntax.UnmatchedQuote {
+		f.to = len(bytes.TrimRight(line, " \t\f\v"))
+	}
+	if f.to <= f.from {
+		f.to = f.from + 1
+	}
+	f.Column = characters(line[:f.from]) + 1
+	f.EndColumn = f.Column + max(1, characters(line[f.from:f.to]))
+}
+
+// wordEnd is where the word that starts at i ends, by the rules of the
+// language: a quoted one behind its quote, others at a blank, quote, brace or
+// comment.
+func wordEnd(line []byte, i int) int {
+	switch line[i] {
+	case '"':
+		if n := bytes.IndexByte(line[i+1:], '"'); n >= 0 {
+			return i + n + 2
+		}
+		return len(bytes.TrimRight(line, " \t\f\v"))
+	case '{', '}':
+		return i + 1
+	}
+	for j := i; j < len(line); j++ {
+		switch line[j] {
+		case ' ', '\t', '\f', '\v', '\r', '"', '{', '}':
+			return j
+		case '#', '!':
+			if j == 0 || line[j-1] != '\\' {
+				return j
+			}
+		}
+	}
+	return len(line)
+}
+
+// characters counts code points; a byte that is no part of one counts as one.
+func characters(b []byte) int { return utf8.RuneCount(b) }
+
+// Format is a way to write a report.
+type Format string
+
+// Formats.
+const (
+	Text   Format = "text"   // keepalived's lines, each followed by a hint
+	Pretty Format = "pretty" // with excerpts, for reading
+	JSON   Format = "json"
+	SARIF  Format = "sarif" // 2.1.0, for code hosts
+)
+
+// Formats lists all of them, the default first.
+func Formats() []Format { return []Format{Text, Pretty, JSON, SARIF} }
+
+// ParseFormat reads the name of a format.
+func ParseFormat(s string) (Format, error) {
+	names := make([]string, 0, 4)
+	for _, f := range Formats() {
+		if s == string(f) {
+			return f, nil
+		}
+		names = append(names, string(f))
+	}
+	return "", fmt.Errorf("unknown format '%s': use one of %s", s, strings.Join(names, ", "))
+}
+
+// Style is what the formats may be told.
+type Style struct {
+	// Color allows terminal colours in the pretty format.
+	Color bool
+	// Width of the pretty format in columns; 0: 80.
+	Width int
+	// Base is the directory that the paths in SARIF are relative to, absolute;
+	// "": paths are left as they are. It should be the root of the checkout.
+	Base string
+	// WorkDir is the directory that relative names of files start from.
+	WorkDir string
+	// Version of the program, for SARIF.
+	Version string
+}
+
+// Write writes the report in a format.
+func (r *Report) Write(w io.Writer, f Format, s Style) error {
+	switch f {
+	case Text:
+		return r.diags.Write(w)
+	case Pretty:
+		return r.pretty(w, s)
+	case JSON:
+		return r.json(w)
+	case SARIF:
+		return r.sarif(w, s)
+	}
+	return fmt.Errorf("unknown format '%s'", f)
+}
