@@ -117,7 +117,9 @@ func (d *Daemon) arrange(cfg *config.Config, first bool) error {
 	a.rebuild(carried)
 	var delay time.Duration
 	if first {
-		delay = cfg.Global.StartupDelay
+		if delay = cfg.Global.StartupDelay; delay > 0 {
+			d.log.infof("Delaying startup for %g seconds", delay.Seconds())
+		}
 	} else {
 		d.log.infof("Reload: %s", a.summary)
 	}
