@@ -1,0 +1,96 @@
+package conftest
+
+import (
+	"regexp"
+	"slices"
+
+	"github.com/holdfast-ha/holdfast/internal/config"
+)
+
+// outcome is what a comparison comes to.
+type outcome int
+
+const (
+	agree outcome = iota
+	explained
+	known
+	referenceDied
+	disagree
+)
+
+// compare judges two verdicts about a configuration; name is that of the
+// exception or known disagreement, if there is one.
+func compare(c conf, theirs, ours verdict) (result outcome, name string) {
+	if ours.exit == exitDied || ours.exit == exitTimeout {
+		return disagree, ""
+	}
+	// A crash is a defect of the reference, whatever led to it.
+	if theirs.exit < 0 {
+		return referenceDied, ""
+	}
+	if theirs.exit == ours.exit {
+		return agree, ""
+	}
+	if name, ok := explain(exceptions, c, theirs, ours); ok {
+		return explained, name
+	}
+	if name, ok := explain(knownDisagreements, c, theirs, ours); ok {
+		return known, name
+	}
+	// Both kinds at once.
+	if name, ok := explain(slices.Concat(exceptions, knownDisagreements), c, theirs, ours); ok {
+		return known, name
+	}
+	return disagree, ""
+}
+
+// exception is a difference that is no disagreement.
+type exception struct {
+	name string
+	why  string
+	// ours matches what we report and the reference does not.
+	ours *regexp.Regexp
+	// theirs matches what the reference reports and we do not.
+	theirs *regexp.Regexp
+	// text matches a configuration that cannot be compared; when, if it is
+	// set, says for which verdicts.
+	text *regexp.Regexp
+	// said matches a message of the reference with which it is the same.
+	said *regexp.Regexp
+	when func(theirs, ours int) bool
+	// example is a configuration that shows the difference.
+	example string
+}
+
+// explain leaves out what the exceptions speak of and compares again.
+func explain(list []exception, c conf, theirs, ours verdict) (name string, ok bool) {
+	exit, diags, rest := theirs.exit, slices.Clone(ours.diags), slices.Clone(theirs.messages)
+	for _, e := range list {
+		if e.text != nil && e.text.MatchString(c.String()) && (e.when == nil || e.when(theirs.exit, ours.exit)) {
+			return e.name, true
+		}
+		if e.said != nil && slices.ContainsFunc(theirs.messages, e.said.MatchString) {
+			return e.name, true
+		}
+		before := len(diags) + len(rest)
+		if e.ours != nil {
+			diags = slices.DeleteFunc(diags, func(d config.Diagnostic) bool { return e.ours.MatchString(d.Text) })
+		}
+		if e.theirs != nil {
+			rest = slices.DeleteFunc(rest, e.theirs.MatchString)
+		}
+		if len(diags)+len(rest) < before {
+			name = e.name
+		}
+	}
+	// Of the reference the kinds of the messages are not known, so only all
+	// or nothing can be told.
+	if len(rest) == 0 && len(theirs.messages) > 0 && exit != config.ExitMissing {
+		exit = config.ExitOK
+	}
+	left := diags.ExitStatus()
+	if len(rest) < len(theirs.messages) && exit == config.ExitErrors && left == config.ExitFatal {
+		exit = left
+	}
+	return name, name != "" && left == exit
+}
