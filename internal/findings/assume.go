@@ -61,10 +61,11 @@ func (n *named) line(l syntax.Line) {
 	virtual := len(l.Words) > 0 && (l.Words[0].Text == "use_vmac" || l.Words[0].Text == "use_ipvlan")
 	previous := ""
 	for i, w := range l.Words {
-		// A quoted word may be a command line with words of its own.
-		for part := range strings.FieldsSeq(w.Text) {
-			n.path(part)
-			for _, p := range pathPart.FindAllString(part, -1) {
+		// A word may be a command line with words of its own.
+		pieces, _ := syntax.SplitQuoted(w.Text)
+		for _, piece := range pieces {
+			n.path(piece.Text)
+			for _, p := range pathPart.FindAllString(piece.Text, -1) {
 				n.path(p)
 			}
 		}
@@ -73,13 +74,12 @@ func (n *named) line(l syntax.Line) {
 			n.created[w.Text] = true
 		case previous == "vrf":
 			n.vrfs[w.Text] = true
-		case previous == "tmp_config_directory":
+		case previous == "config_save_dir":
 			n.dirs[path.Clean(w.Text)] = true
 		}
 		if p, ok := strings.CutPrefix(w.Text, "file:"); ok {
 			n.keys[p] = true
 		}
-		n.path(w.Text)
 		n.link(w.Text)
 		previous = w.Text
 	}

@@ -163,9 +163,7 @@ func (f *Finding) locate(line []byte) {
 	if f.Code == syntax.UnmatchedQuote {
 		f.to = len(bytes.TrimRight(line, " \t\f\v"))
 	}
-	if f.to <= f.from {
-		f.to = f.from + 1
-	}
+	f.to = max(f.to, f.from+1) // a brace is a word of its own
 	f.Column = characters(line[:f.from]) + 1
 	f.EndColumn = f.Column + max(1, characters(line[f.from:f.to]))
 }
@@ -174,14 +172,11 @@ func (f *Finding) locate(line []byte) {
 // language: a quoted one behind its quote, others at a blank, quote, brace or
 // comment.
 func wordEnd(line []byte, i int) int {
-	switch line[i] {
-	case '"':
+	if line[i] == '"' {
 		if n := bytes.IndexByte(line[i+1:], '"'); n >= 0 {
 			return i + n + 2
 		}
 		return len(bytes.TrimRight(line, " \t\f\v"))
-	case '{', '}':
-		return i + 1
 	}
 	for j := i; j < len(line); j++ {
 		switch line[j] {

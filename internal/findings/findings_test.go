@@ -59,8 +59,10 @@ func TestGolden(t *testing.T) {
 			r := test(t, base+".conf")
 			golden(t, base+".pretty", render(t, r, Pretty, Style{}))
 			golden(t, base+".json", render(t, r, JSON, Style{}))
-			s := Style{Version: "1.2.3", Base: "/src/repo", WorkDir: "/src/repo/internal/findings"}
-			golden(t, base+".sarif", render(t, r, SARIF, s))
+			if name == "mistakes" {
+				s := Style{Version: "1.2.3", Base: "/src/repo", WorkDir: "/src/repo/internal/findings"}
+				golden(t, base+".sarif", render(t, r, SARIF, s))
+			}
 		})
 	}
 }
@@ -108,6 +110,7 @@ func TestUnderline(t *testing.T) {
 		{"word", "a bcd e", 3, "a bcd e\n  ^^^\n"},
 		{"last word", "a bcd", 3, "a bcd\n  ^^^\n"},
 		{"before a brace", "group{x}", 1, "group{x}\n^^^^^\n"},
+		{"before a closing brace", "{ x}", 3, "{ x}\n  ^\n"},
 		{"a brace", "group{x}", 6, "group{x}\n     ^\n"},
 		{"before a comment", "on#off", 1, "on#off\n^^\n"},
 		{"quoted", `a "b c" d`, 3, "a \"b c\" d\n  ^^^^^\n"},
@@ -164,6 +167,16 @@ func TestColumnsCountCharacters(t *testing.T) {
 	f := one("é日\xff wörd x", 8, syntax.General).Findings[0]
 	if f.Column != 5 || f.EndColumn != 9 {
 		t.Errorf("got %d to %d, want 5 to 9", f.Column, f.EndColumn)
+	}
+}
+
+// TestExecutableFile has a file that is read although the host says that
+// keepalived would not.
+func TestExecutableFile(t *testing.T) {
+	read := func(string) ([]byte, error) { return []byte("priority x"), syntax.ErrExecutable }
+	d := config.Diagnostics{{Code: syntax.General, Pos: syntax.Pos{File: "a", Line: 1, Col: 10}, Text: "x"}}
+	if f := New(d, "a", []string{"a"}, read).Findings[0]; f.EndColumn != 11 {
+		t.Errorf("the word ends at %d, want 11", f.EndColumn)
 	}
 }
 

@@ -150,7 +150,7 @@ global_defs {
     script_user keeper wheel
     smtp_server mail.example.com
     vrrp_cpu_affinity 3
-    tmp_config_directory /srv/tmp/conf
+    config_save_dir /srv/tmp/conf
 }
 static_routes {
     198.51.100.0/24 via 192.0.2.254 dev ${NIC}7 table uplink
@@ -167,6 +167,7 @@ vrrp_script c {
     script "/usr/bin/test -f '/tmp/a b'"
     user other
 }
+vrrp_script d { script "'/opt/two words=/x.sh' /y" }
 track_file f { file /run/x/weight }
 vrrp_instance VI_1 {
     interface ${NIC}7
@@ -177,6 +178,7 @@ vrrp_instance VI_1 {
         a
         b
         c
+        d
     }
     track_file { f }
     virtual_ipaddress {
@@ -248,10 +250,6 @@ func TestKeyFile(t *testing.T) {
 // TestRecord describes a host by what a configuration asks of it; with the
 // description the test must find what it finds on that host.
 func TestRecord(t *testing.T) {
-	name := filepath.Join(t.TempDir(), "k.conf")
-	if err := os.WriteFile(name, []byte(everything), 0o644); err != nil {
-		t.Fatal(err)
-	}
 	first, err := ParseHost([]byte(`{
 		"node_name": "lb1", "cpus": 2, "path": "/sbin:/usr/bin",
 		"interfaces": [{"name": "lo"}, {"name": "bond7", "mtu": 1400, "addresses": ["2001:db8::1"]}, {"name": "ens1", "flags": []}],
@@ -269,23 +267,34 @@ func TestRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt := config.Options{Test: true, Seed: 1}
-	opt.Host = first.Host(name, opt)
-	_, want := config.Load(name, opt)
-	var b bytes.Buffer
-	if err := WriteHost(&b, name, opt); err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "testdata/golden/record.json", b.Bytes())
-	second, err := ParseHost(b.Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	opt.Host = nil
-	opt.Host = second.Host(name, opt)
-	_, got := config.Load(name, opt)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("findings (-host +description):\n%s", diff)
+	for name, text := range map[string]string{
+		"broken": everything,
+		"sound":  strings.NewReplacer("ens2", "", "ens3", "ens1", "user other", "", " other wheel", "", " dev vrrp.51", "").Replace(everything),
+	} {
+		t.Run(name, func(t *testing.T) {
+			main := filepath.Join(t.TempDir(), "k.conf")
+			if err := os.WriteFile(main, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			opt := config.Options{Test: true, Seed: 1}
+			opt.Host = first.Host(main, opt)
+			_, want := config.Load(main, opt)
+			var b bytes.Buffer
+			if err := WriteHost(&b, main, opt); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "testdata/golden/record-"+name+".json", b.Bytes())
+			second, err := ParseHost(b.Bytes())
+			if err != nil {
+				t.Fatal(err)
+			}
+			opt.Host = nil
+			opt.Host = second.Host(main, opt)
+			_, got := config.Load(main, opt)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("findings (-host +description):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -216,5 +216,7 @@ func (p *page) summary(r *Report) {
 	if r.Main != "" {
 		text = clean(r.Main) + ": " + text
 	}
-	fmt.Fprintf(p, "%s (status %d)\n", text, r.Status)
+	for _, line := range fill(fmt.Sprintf("%s (status %d)", text, r.Status), p.width, p.width) {
+		p.WriteString(line + "\n")
+	}
 }

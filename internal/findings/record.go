@@ -43,6 +43,9 @@ func record(main string, opt config.Options) (*Description, error) {
 	}
 	r := recorder{users: map[string]User{}, groups: map[string]Group{}, files: map[string]File{}}
 	opt.Host = r.listen(base)
+	// An interface that is missing must not keep the scripts from being looked at.
+	assumed := mentioned(main, opt, base, base.NodeName())
+	opt.Host.Links = func() ([]config.Link, error) { return assumed.interfaces(), nil }
 	config.Load(main, opt)
 	d.Users, d.Groups, d.Files = sorted(r.users), sorted(r.groups), r.list()
 	for _, t := range nameTables {
