@@ -141,7 +141,7 @@ var rules = []Rule{
 	{
 		syntax.Security, "Scripts or keys are not protected",
 		"Scripts run without the checks of enable_script_security, so that somebody who may write to one of their directories may run what they like; or a key file can be read by others.",
-		"It runs the scripts, and ends the test with status 6 whatever else is wrong.",
+		"It runs the scripts, and ends the test with status 6 unless an argument is missing somewhere.",
 		"Set enable_script_security and script_user in global_defs. Make scripts, and all directories above them, writable for root alone.",
 	},
 }

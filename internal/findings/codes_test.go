@@ -55,11 +55,19 @@ func docsCodes() []byte {
 	var b bytes.Buffer
 	b.WriteString("\n| code | severity | status |\n|---|---|---|\n")
 	for _, r := range Rules() {
-		severity := r.Severity().String()
+		severity, d := r.Severity().String(), config.Diagnostic{Code: r.Code}
 		if r.Severity() == Warning {
-			severity += ", error where the daemon does not start with it"
+			severity = "warning or error"
 		}
-		fmt.Fprintf(&b, "| [`%s`](#%s) | %s | %d |\n", r.ID(), r.ID(), severity, config.Diagnostics{{Code: r.Code}}.ExitStatus())
+		if r.Code == syntax.MissingParam {
+			d.Effect = syntax.Stop
+		}
+		status := fmt.Sprint(config.Diagnostics{d}.ExitStatus())
+		if r.Code == syntax.FileNotFound {
+			d.Effect = syntax.RefuseInclude
+			status += fmt.Sprintf(", for an include %d", config.Diagnostics{d}.ExitStatus())
+		}
+		fmt.Fprintf(&b, "| [`%s`](#%s) | %s | %s |\n", r.ID(), r.ID(), severity, status)
 	}
 	for _, r := range Rules() {
 		fmt.Fprintf(&b, "\n### %s\n\n**%s.** %s\n\n*keepalived:* %s\n\n*What to do:* %s\n", r.ID(), r.Title, r.Meaning, r.Peer, r.Remedy)

@@ -139,9 +139,9 @@ func placed(err error, data []byte, at int64) error {
 		return fmt.Errorf("line %d: %w", lineAt(data, bad.Offset), err)
 	case errors.As(err, &wrong):
 		if wrong.Field == "" {
-			return fmt.Errorf("line %d: a description is an object {...}, not a %s", lineAt(data, wrong.Offset), wrong.Value)
+			return fmt.Errorf("line %d: a description is an object {...} and not of type %s", lineAt(data, wrong.Offset), wrong.Value)
 		}
-		return fmt.Errorf("line %d: %s cannot be a %s", lineAt(data, wrong.Offset), wrong.Field, wrong.Value)
+		return fmt.Errorf("line %d: %s cannot be of type %s", lineAt(data, wrong.Offset), wrong.Field, wrong.Value)
 	}
 	return fmt.Errorf("line %d: %s", lineAt(data, at), strings.TrimPrefix(err.Error(), "json: "))
 }

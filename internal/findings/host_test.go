@@ -82,10 +82,10 @@ func TestParseHostErrors(t *testing.T) {
 		{"", "is empty"},
 		{"{", "line 1: the text ends before"},
 		{"{\n\"cpus\": x}", "line 2: invalid character 'x'"},
-		{"[]", "a description is an object {...}, not a array"},
+		{"[]", "a description is an object {...} and not of type array"},
 		{"{}\n{}", "line 2: there is something after"},
 		{"{\"interface\": []}", `unknown field "interface"`},
-		{"{\n\n\"cpus\": \"4\"}", "line 3: cpus cannot be a string"},
+		{"{\n\n\"cpus\": \"4\"}", "line 3: cpus cannot be of type string"},
 		{`{"cpus": -1}`, "must be at least 1"},
 		{`{"version": 2}`, "this program reads version 1"},
 		{`{"interfaces": [{"mtu": 1500}]}`, "interface without a name"},
@@ -95,7 +95,7 @@ func TestParseHostErrors(t *testing.T) {
 		{`{"interfaces": [{"name": "a", "mtu": -1}]}`, "the MTU is -1"},
 		{`{"interfaces": [{"name": "a", "addresses": ["192.0.2.1/24"]}]}`, "line 1"},
 		{`{"users": [{"name": "a"}, {"name": "a"}]}`, "user a is there twice"},
-		{`{"users": [{"name": "a", "uid": -1}]}`, "users.uid cannot be a number -1"},
+		{`{"users": [{"name": "a", "uid": -1}]}`, "users.uid cannot be of type number -1"},
 		{`{"groups": [{}]}`, "group without a name"},
 		{`{"files": [{"path": "x"}]}`, "must be absolute"},
 		{`{"files": [{"path": "/x/"}]}`, "must be absolute"},
@@ -124,7 +124,7 @@ func TestReadHost(t *testing.T) {
 	if err := os.WriteFile(name, []byte(`{"cpus": 0.5}`), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := ReadHost(name); err == nil || !strings.Contains(err.Error(), name+": line 1: cpus cannot be") {
+	if _, err := ReadHost(name); err == nil || !strings.Contains(err.Error(), name+": line 1: cpus cannot be of type") {
 		t.Errorf("bad file: %v", err)
 	}
 }
