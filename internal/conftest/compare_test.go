@@ -55,7 +55,7 @@ type exception struct {
 	// text matches a configuration that cannot be compared; when, if it is
 	// set, says for which verdicts.
 	text *regexp.Regexp
-	// said matches a message of the reference with which it is the same.
+	// said is the same for a message of the reference.
 	said *regexp.Regexp
 	when func(theirs, ours int) bool
 	// example is a configuration that shows the difference.
@@ -69,7 +69,7 @@ func explain(list []exception, c conf, theirs, ours verdict) (name string, ok bo
 		if e.text != nil && e.text.MatchString(c.String()) && (e.when == nil || e.when(theirs.exit, ours.exit)) {
 			return e.name, true
 		}
-		if e.said != nil && slices.ContainsFunc(theirs.messages, e.said.MatchString) {
+		if e.said != nil && slices.ContainsFunc(theirs.messages, e.said.MatchString) && (e.when == nil || e.when(theirs.exit, ours.exit)) {
 			return e.name, true
 		}
 		before := len(diags) + len(rest)

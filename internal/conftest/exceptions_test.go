@@ -55,8 +55,13 @@ var exceptions = []exception{
 	},
 	{
 		name: "built without iptables", why: "a keepalived without iptables says that it takes nftables in its place",
-		theirs:  regexp.MustCompile(`iptables not supported, using nftables instead`),
+		theirs:  regexp.MustCompile(`iptables not supported, using nftables instead|nftables already specified`),
 		example: "global_defs {\nvrrp_iptables\n}\n",
+	},
+	{
+		name: "symbolic link in a path", why: "later releases check the path of a script as it is written, and refuse symbolic links in it",
+		ours:    regexp.MustCompile(`^Disabling track script .* due to insecure`),
+		example: "global_defs {\nenable_script_security\nscript_user root\n}\nvrrp_script c {\nscript /bin/true\n}\n" + instanceWith("virtual_ipaddress {\n192.0.2.77\n}"),
 	},
 }
 

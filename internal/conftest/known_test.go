@@ -76,7 +76,7 @@ var knownDisagreements = []exception{
 	},
 	{
 		name: "track_file without name", why: "a missing name is reported, and reading goes on",
-		text:    regexp.MustCompile(`(?m)^\s*file\s*(\\?[#!}].*|"[^"\n]*)?$`),
+		said:    regexp.MustCompile(`track file file name missing`),
 		when:    func(_, ours int) bool { return ours == config.ExitMissing },
 		example: "track_file t {\nfile\n}\n",
 	},
@@ -117,7 +117,7 @@ var knownDisagreements = []exception{
 	},
 	{
 		name: "priority without number", why: "a missing priority of a process is reported, and reading goes on",
-		text:    regexp.MustCompile(`(?m)^\s*"?(vrrp|bfd|checker)_priority"?\s*("[^"\n]*|\\?[#!}].*)?$`),
+		said:    regexp.MustCompile(`No \w+ process priority specified`),
 		when:    func(_, ours int) bool { return ours == config.ExitMissing },
 		example: "global_defs {\nbfd_priority\n}\n",
 	},
@@ -127,8 +127,36 @@ var knownDisagreements = []exception{
 		example: "global_defs {\numask 1 2\n}\n",
 	},
 	{
-		name: "FIFO for LVS", why: "what is for LVS alone is checked, too",
-		theirs:  regexp.MustCompile(`lvs_notify_fifo`),
+		name: "settings for LVS", why: "what is for LVS alone is checked, too",
+		theirs:  regexp.MustCompile(`lvs_|smtp_alert_checker|checker_log_all_failures|no_checker_emails|rs_init_notifies|checker process real-time`),
 		example: "global_defs {\nlvs_notify_fifo\n}\n",
+	},
+	{
+		name: "script timeout without number", why: "a missing timeout is reported, and reading goes on",
+		said:    regexp.MustCompile(`(startup|shutdown)_script_timeout requires value`),
+		when:    func(_, ours int) bool { return ours == config.ExitMissing },
+		example: "global_defs {\nshutdown_script_timeout\n}\n",
+	},
+	{
+		name: "file test with a blank", why: "2.2.7 takes it for a program",
+		text:    regexp.MustCompile(`script\s+"<\s+/`),
+		example: "vrrp_script c {\nscript \"< /etc/hostname\"\n}\n" + instanceWith("virtual_ipaddress {\n192.0.2.77\n}"),
+	},
+	{
+		name: "negative table", why: "2.2.7 takes the number modulo 2^32: a defect that is not to be copied",
+		ours:    regexp.MustCompile(`Routing table (-[0-9]+|[0-9]{10,}) not found`),
+		example: "static_rules {\nfrom all table -1 priority 78\n}\n",
+	},
+	{
+		name: "interfaces that have a garp_group", why: "the message of 2.2.7 asks for a word that is not there: a defect that is not to be copied",
+		text:    regexp.MustCompile(`(?s)garp_group.*\binterfaces\b`),
+		when:    func(theirs, _ int) bool { return theirs == config.ExitMissing },
+		example: "garp_group {\ngarp_interval 1\ninterface eth0\ninterfaces {\neth0\n}\n}\n",
+	},
+	{
+		name: "three quotes", why: "2.2.7 keeps a command of which a later quote has no partner",
+		text:    regexp.MustCompile(`(?m)(script|notify\w*)\s+"[^"\n]*"[^"\n]*"[^"\n]*$`),
+		when:    func(theirs, ours int) bool { return theirs == config.ExitSecurity && ours == config.ExitErrors },
+		example: "vrrp_script c {\nscript \"true \"haproxy\"\n}\n" + instanceWith("virtual_ipaddress {\n192.0.2.77\n}"),
 	},
 }
