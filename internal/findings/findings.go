@@ -235,10 +235,10 @@ type Style struct {
 	Version string
 }
 
-// Write writes the report in a format.
+// Write writes the report in a format; "" is Text.
 func (r *Report) Write(w io.Writer, f Format, s Style) error {
 	switch f {
-	case Text:
+	case Text, "":
 		return r.diags.Write(w)
 	case Pretty:
 		return r.pretty(w, s)
