@@ -11,4 +11,8 @@
 //   - A difference between the two is either named in the table of exceptions,
 //     with its reason and an example that shows it, or named in the table of
 //     known disagreements, or a failure of the test.
+//
+// Flags: -conf.n and -conf.seed choose the generated configurations,
+// -conf.rounds how often each published one is mutated, -conf.show how many
+// disagreements are minimised, and -conf.lines compares line by line.
 package conftest

@@ -154,8 +154,8 @@ var knownDisagreements = []exception{
 		example: "garp_group {\ngarp_interval 1\ninterface eth0\ninterfaces {\neth0\n}\n}\n",
 	},
 	{
-		name: "three quotes", why: "2.2.7 keeps a command of which a later quote has no partner",
-		text:    regexp.MustCompile(`(?m)(script|notify\w*)\s+"[^"\n]*"[^"\n]*"[^"\n]*$`),
+		name: "later quote", why: "2.2.7 keeps a command if the quote without partner comes later than its first word",
+		text:    regexp.MustCompile(`(?m)(script|notify\w*)\s[^"\n]*("[^"\n]*"[^"\n]*)*"[^"\n]*$`),
 		when:    func(theirs, ours int) bool { return theirs == config.ExitSecurity && ours == config.ExitErrors },
 		example: "vrrp_script c {\nscript \"true \"haproxy\"\n}\n" + instanceWith("virtual_ipaddress {\n192.0.2.77\n}"),
 	},
