@@ -34,13 +34,49 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
-// test is a configuration test on a host where everything is there.
-func test(t *testing.T, main string) *Report {
+// test is the report about one of the files in testdata/golden.
+func test(t *testing.T, name string) *Report {
 	t.Helper()
+	diags, ok := recorded[name]
+	if !ok {
+		t.Fatalf("no diagnostics of %s", name)
+	}
+	main := "testdata/golden/" + name + ".conf"
+	files := []string{main}
+	switch name {
+	case "mistakes":
+		files = append(files, "testdata/golden/part.conf")
+	case "absent":
+		files = nil
+	}
+	return New(diags, main, files, os.ReadFile)
+}
+
+// TestWhole reads a file with package config: what it finds has its text, and
+// the words that it names are those underlined.
+func TestWhole(t *testing.T) {
+	const main = "testdata/golden/mistakes.conf"
 	opt := config.Options{Test: true, Seed: 1}
 	opt.Host = (&Description{}).Host(main, opt)
 	cfg, diags := config.Load(main, opt)
-	return New(diags, main, cfg.Files, opt.Host.ReadFile)
+	r := New(diags, main, cfg.Files, opt.Host.ReadFile)
+	words := map[string]bool{}
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.line == nil || f.from == f.to {
+			t.Errorf("no word for %s", f.Pos)
+			continue
+		}
+		words[string(f.line[f.from:f.to])] = true
+	}
+	for _, w := range []string{"vrrp_strickt", "abc", "prioritty", "192.0.2.300/24", "labell", "chekc"} {
+		if !words[w] {
+			t.Errorf("%s is not underlined", w)
+		}
+	}
+	if r.Status == 0 || !r.Refused {
+		t.Errorf("status %d, refused %v", r.Status, r.Refused)
+	}
 }
 
 func render(t testing.TB, r *Report, f Format, s Style) []byte {
@@ -56,7 +92,7 @@ func TestGolden(t *testing.T) {
 	for _, name := range []string{"mistakes", "bytes", "clean", "stops", "absent"} {
 		t.Run(name, func(t *testing.T) {
 			base := filepath.Join("testdata", "golden", name)
-			r := test(t, base+".conf")
+			r := test(t, name)
 			golden(t, base+".pretty", render(t, r, Pretty, Style{}))
 			golden(t, base+".json", render(t, r, JSON, Style{}))
 			if name == "mistakes" {
@@ -68,7 +104,7 @@ func TestGolden(t *testing.T) {
 }
 
 func TestTextIsKeepalivedsShape(t *testing.T) {
-	r := test(t, "testdata/golden/mistakes.conf")
+	r := test(t, "mistakes")
 	var want bytes.Buffer
 	if err := r.diags.Write(&want); err != nil {
 		t.Fatal(err)
@@ -79,7 +115,7 @@ func TestTextIsKeepalivedsShape(t *testing.T) {
 }
 
 func TestColor(t *testing.T) {
-	r := test(t, "testdata/golden/mistakes.conf")
+	r := test(t, "mistakes")
 	with, without := render(t, r, Pretty, Style{Color: true}), render(t, r, Pretty, Style{})
 	if !bytes.Contains(with, []byte(yellow+"warning:"+plain)) {
 		t.Error("no colours where they were asked for")

@@ -183,7 +183,7 @@ func checkResult(t testing.TB, r object, ids, uris []string) {
 
 func TestSARIF(t *testing.T) {
 	for _, name := range []string{"mistakes", "bytes", "clean", "stops", "absent"} {
-		r := test(t, "testdata/golden/"+name+".conf")
+		r := test(t, name)
 		checkSARIF(t, render(t, r, SARIF, Style{Base: "/src", WorkDir: "/src/x"}))
 		checkSARIF(t, render(t, r, SARIF, Style{}))
 	}
