@@ -208,8 +208,11 @@ const (
 // Formats lists all of them, the default first.
 func Formats() []Format { return []Format{Text, Pretty, JSON, SARIF} }
 
-// ParseFormat reads the name of a format.
+// ParseFormat reads the name of a format; "" is Text.
 func ParseFormat(s string) (Format, error) {
+	if s == "" {
+		return Text, nil
+	}
 	names := make([]string, 0, 4)
 	for _, f := range Formats() {
 		if s == string(f) {

@@ -264,6 +264,9 @@ func TestParseFormat(t *testing.T) {
 			t.Errorf("%s: %v", f, err)
 		}
 	}
+	if got, err := ParseFormat(""); got != Text || err != nil {
+		t.Errorf("none: %s %v", got, err)
+	}
 	if _, err := ParseFormat("xml"); err == nil || !strings.Contains(err.Error(), "text, pretty, json, sarif") {
 		t.Errorf("got %v", err)
 	}
