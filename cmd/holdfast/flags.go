@@ -55,6 +55,8 @@ type options struct {
 
 	configTest    bool   // -t
 	configTestLog string // -tFILE
+	testFormat    string // --config-test-format, ours
+	testHost      string // --config-test-host, ours; "": this machine
 	configFD      int    // --config-fd; -1: none
 
 	strictCompat bool // --strict-compat, ours
@@ -176,6 +178,8 @@ func (c *commandLine) define() {
 	f.BoolP(flagVersion, "v", false, "")
 	f.BoolP(flagHelp, "h", false, "")
 	f.BoolVar(&o.strictCompat, "strict-compat", false, "")
+	f.StringVar(&o.testFormat, "config-test-format", "", "")
+	f.StringVar(&o.testHost, "config-test-host", "", "")
 }
 
 // notes tells of the given options that have no effect here.

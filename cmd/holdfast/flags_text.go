@@ -98,6 +98,9 @@ Information:
 Only in Holdfast:
       --strict-compat          do as keepalived does wherever that is safe, also
                                  where Holdfast knows a better way
+      --config-test-format=F   with -t: text, pretty, json or sarif
+      --config-test-host=FILE  with -t: the host is as FILE describes; with
+                                 "none", all that is named is there
 
 Accepted so that command lines need no change, without effect here:
   -d, --dump-conf              SIGUSR1 writes keepalived.data instead

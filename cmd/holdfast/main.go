@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -209,26 +208,4 @@ func pidPaths(opts *options, cfg *config.Config) []string {
 	g := &cfg.Global
 	p := process.DefaultPaths(g.UsePidDir, g.InstanceName)
 	return []string{cmp.Or(opts.pidFile, p.PID), cmp.Or(opts.vrrpPID, p.VRRPPID)}
-}
-
-// configTest reads the configuration and says what is wrong with it.
-func configTest(opts *options) int {
-	var out io.Writer = os.Stderr
-	if opts.configTestLog != "" {
-		f, err := os.OpenFile(opts.configTestLog, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW, 0o644)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return exitFailure
-		}
-		defer f.Close()
-		out = f
-	}
-	_, diags := config.Load(opts.configFile, config.Options{
-		ConfigID: opts.configID, Test: true, Detail: opts.detail > 0, StrictCompat: opts.strictCompat, AllConfig: opts.allConfig,
-	})
-	if err := diags.Write(out); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return exitFailure
-	}
-	return diags.ExitStatus()
 }
