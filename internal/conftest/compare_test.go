@@ -52,10 +52,10 @@ type exception struct {
 	ours *regexp.Regexp
 	// theirs matches what the reference reports and we do not.
 	theirs *regexp.Regexp
-	// text matches a configuration that cannot be compared; when, if it is
-	// set, says for which verdicts.
+	// A configuration that cannot be compared is matched by text, or by said
+	// matching a message of the reference, or by both if both are set; when,
+	// if it is set, says for which verdicts.
 	text *regexp.Regexp
-	// said is the same for a message of the reference.
 	said *regexp.Regexp
 	when func(theirs, ours int) bool
 	// example is a configuration that shows the difference.
@@ -66,10 +66,7 @@ type exception struct {
 func explain(list []exception, c conf, theirs, ours verdict) (name string, ok bool) {
 	exit, diags, rest := theirs.exit, slices.Clone(ours.diags), slices.Clone(theirs.messages)
 	for _, e := range list {
-		if e.text != nil && e.text.MatchString(c.String()) && (e.when == nil || e.when(theirs.exit, ours.exit)) {
-			return e.name, true
-		}
-		if e.said != nil && slices.ContainsFunc(theirs.messages, e.said.MatchString) && (e.when == nil || e.when(theirs.exit, ours.exit)) {
+		if e.covers(c, theirs, ours) {
 			return e.name, true
 		}
 		before := len(diags) + len(rest)
@@ -93,4 +90,14 @@ func explain(list []exception, c conf, theirs, ours verdict) (name string, ok bo
 		exit = left
 	}
 	return name, name != "" && left == exit
+}
+
+// covers says whether the exception is about the configuration as a whole.
+func (e *exception) covers(c conf, theirs, ours verdict) bool {
+	if e.text == nil && e.said == nil {
+		return false
+	}
+	return (e.text == nil || e.text.MatchString(c.String())) &&
+		(e.said == nil || slices.ContainsFunc(theirs.messages, e.said.MatchString)) &&
+		(e.when == nil || e.when(theirs.exit, ours.exit))
 }

@@ -159,4 +159,36 @@ var knownDisagreements = []exception{
 		when:    func(theirs, ours int) bool { return theirs == config.ExitSecurity && ours == config.ExitErrors },
 		example: "vrrp_script c {\nscript \"true \"haproxy\"\n}\n" + instanceWith("virtual_ipaddress {\n192.0.2.77\n}"),
 	},
+	{
+		name: "range of three", why: "what follows the second number of a range is not looked at",
+		ours:    regexp.MustCompile(`invalid (sport|dport) range [0-9]+-[0-9]+-`),
+		example: "static_rules {\nfrom 10.0.0.1 table 1 priority 5 sport 1-2-3\n}\n",
+	},
+	{
+		name: "no priority of IPVS chains", why: "an argument is missing",
+		said:    regexp.MustCompile("starting `nftables_ipvs_\\w+` is missing"),
+		example: "global_defs {\nnftables_ipvs_priority\n}\n",
+	},
+	{
+		name: "empty names", why: "2.2.7 takes an empty word for a name",
+		ours:    regexp.MustCompile(`reload_time_file invalid|nftables table name '' is empty|process name not specified`),
+		example: "vrrp_track_process p {\nprocess \"\"\n}\n",
+	},
+	{
+		name: "empty init_file", why: "an empty word is no number here",
+		theirs:  regexp.MustCompile(`(?i)track.file init option|init_file`),
+		example: "track_file t {\nfile /etc/hostname\ninit_file \"\"\n}\n",
+	},
+	{
+		name: "rest of a BFD instance", why: "after a malformed neighbour the rest of the block is left out",
+		said:    regexp.MustCompile(`malformed neighbor address`),
+		when:    func(_, ours int) bool { return ours == config.ExitMissing },
+		example: "bfd_instance b {\nneighbor_ip no-such\nmin_rx\n}\n",
+	},
+	{
+		name: "brace as a value", why: "an opening brace in a block of values is a value",
+		said:    regexp.MustCompile(`interface \{ specified`),
+		when:    func(theirs, ours int) bool { return theirs == config.ExitErrors && ours == config.ExitSecurity },
+		example: "vrrp_script c {\nscript /usr/bin/true\n}\ngarp_group {\ngarp_interval 1\ninterfaces { { }\n}\n" + instanceWith("virtual_ipaddress {\n192.0.2.77\n}"),
+	},
 }
