@@ -2,9 +2,10 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/findings"
@@ -23,23 +24,18 @@ func configTest(opts *options) int {
 }
 
 func testConfig(opts *options) (status int, err error) {
-	format, err := findings.ParseFormat(opts.testFormat)
+	out, err := testOutput(opts)
 	if err != nil {
 		return 0, err
 	}
-	out, err := testOutput(opts, format)
-	if err != nil {
-		return 0, err
+	if out != os.Stdout && out != os.Stderr {
+		defer func() {
+			if e := out.Close(); err == nil {
+				err = e
+			}
+		}()
 	}
-	defer func() {
-		if e := out.Close(); err == nil {
-			err = e
-		}
-	}()
-	copt := config.Options{
-		ConfigID: opts.configID, Test: true, Detail: opts.detail > 0, StrictCompat: opts.strictCompat, AllConfig: opts.allConfig,
-		Host: config.System(),
-	}
+	copt := testOptions(opts)
 	if opts.testHost != "" {
 		d, err := findings.ReadHost(opts.testHost)
 		if err != nil {
@@ -51,13 +47,29 @@ func testConfig(opts *options) (status int, err error) {
 	r := findings.New(diags, opts.configFile, cfg.Files, copt.Host.ReadFile)
 	wd, _ := os.Getwd() // without it paths in SARIF stay as they are
 	style := findings.Style{Base: wd, WorkDir: wd, Version: version, Color: colorful(out)}
-	return r.Status, r.Write(out, format, style)
+	return r.Status, r.Write(out, opts.testFormat, style)
+}
+
+func testOptions(opts *options) config.Options {
+	return config.Options{
+		ConfigID: opts.configID, Test: true, Detail: opts.detail > 0, StrictCompat: opts.strictCompat, AllConfig: opts.allConfig,
+		Host: config.System(),
+	}
+}
+
+// dumpHost describes this machine for a test of the configuration elsewhere.
+func dumpHost(opts *options) int {
+	if err := findings.WriteHost(os.Stdout, opts.configFile, testOptions(opts)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitFailure
+	}
+	return exitOK
 }
 
 // testOutput is where the findings go: text where keepalived has it, and what
 // programs read to standard output.
-func testOutput(opts *options, format findings.Format) (io.WriteCloser, error) {
-	forPrograms := format == findings.JSON || format == findings.SARIF
+func testOutput(opts *options) (*os.File, error) {
+	forPrograms := opts.testFormat == findings.JSON || opts.testFormat == findings.SARIF
 	switch {
 	case opts.configTestLog != "":
 		flags := os.O_WRONLY | os.O_CREATE | syscall.O_NOFOLLOW
@@ -74,11 +86,10 @@ func testOutput(opts *options, format findings.Format) (io.WriteCloser, error) {
 }
 
 // colorful tells whether a terminal reads, and wants colours.
-func colorful(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok || os.Getenv("NO_COLOR") != "" {
+func colorful(f *os.File) bool {
+	if os.Getenv("NO_COLOR") != "" {
 		return false
 	}
-	st, err := f.Stat()
-	return err == nil && st.Mode()&os.ModeCharDevice != 0
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -433,6 +434,19 @@ func TestCommandLine(t *testing.T) {
 	}
 	if _, errs, code := run("-t", "-f", "/nonexistent.conf"); code != 4 || !strings.Contains(errs, "/nonexistent.conf") {
 		t.Errorf("-t without a file: %d, %q", code, errs)
+	}
+	conf := filepath.Join(t.TempDir(), "keepalived.conf")
+	if err := os.WriteFile(conf, []byte(fast("VI_1", 51, 100, "prority 5", vip)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for format, want := range map[string]string{
+		"text": "Unknown keyword 'prority'\n  Did you mean 'priority'?", "pretty": "^^^^^^^",
+		"json": `"hint": "Did you mean 'priority'?"`, "sarif": `"version": "2.1.0"`,
+	} {
+		out, errs, code := run("-f", conf, "--config-test-host=none", "--config-test-format="+format)
+		if code != 5 || !strings.Contains(out+errs, want) {
+			t.Errorf("%s: %d, %q is not in %q %q", format, code, want, out, errs)
+		}
 	}
 	if _, errs, code := run("-n", "-l", "-G", "-f", "/nonexistent.conf"); code != 6 || !strings.Contains(errs, "/nonexistent.conf") {
 		t.Errorf("start without a file: %d, %q", code, errs)

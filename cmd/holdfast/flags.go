@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/holdfast-ha/holdfast/internal/findings"
 	"github.com/holdfast-ha/holdfast/internal/logs"
 	"github.com/holdfast-ha/holdfast/internal/process"
 )
@@ -53,11 +54,12 @@ type options struct {
 	corePattern       string // -M; "core" when it had no argument
 	ignoreSigint      bool   // --ignore-sigint
 
-	configTest    bool   // -t
-	configTestLog string // -tFILE
-	testFormat    string // --config-test-format, ours
-	testHost      string // --config-test-host, ours; "": this machine
-	configFD      int    // --config-fd; -1: none
+	configTest    bool            // -t
+	configTestLog string          // -tFILE
+	testFormat    findings.Format // --config-test-format, ours
+	testHost      string          // --config-test-host, ours; "": this machine
+	testHostDump  bool            // --config-test-host-dump, ours
+	configFD      int             // --config-fd; -1: none
 
 	strictCompat bool // --strict-compat, ours
 
@@ -78,6 +80,14 @@ const (
 	flagVersion = "version"
 	flagSignum  = "signum"
 	flagGenhash = "genhash"
+)
+
+// Options of the configuration test that keepalived has not. They imply it, and
+// no abbreviation stands for them: --config-te is keepalived's --config-test.
+const (
+	testPrefix     = "config-test-"
+	flagTestFormat = testPrefix + "format"
+	flagTestHost   = testPrefix + "host"
 )
 
 // parseFlags reads a command line, args[0] being the name of the program, as
@@ -178,8 +188,9 @@ func (c *commandLine) define() {
 	f.BoolP(flagVersion, "v", false, "")
 	f.BoolP(flagHelp, "h", false, "")
 	f.BoolVar(&o.strictCompat, "strict-compat", false, "")
-	f.StringVar(&o.testFormat, "config-test-format", "", "")
-	f.StringVar(&o.testHost, "config-test-host", "", "")
+	f.String(flagTestFormat, "", "")
+	f.StringVar(&o.testHost, flagTestHost, "", "")
+	f.BoolVar(&o.testHostDump, "config-test-host-dump", false, "")
 }
 
 // notes tells of the given options that have no effect here.
@@ -231,6 +242,14 @@ func (c *commandLine) act(flag, value string) (exit int, done bool) {
 	case "config-test":
 		c.opts.configTest = true
 		c.opts.configTestLog = strings.TrimPrefix(c.opts.configTestLog, optionalArg)
+	case flagTestFormat:
+		c.opts.configTest = true
+		var err error
+		if c.opts.testFormat, err = findings.ParseFormat(value); err != nil {
+			c.fail("%v", err)
+		}
+	case flagTestHost:
+		c.opts.configTest = true
 	case "core-dump-pattern":
 		c.opts.coreDump = true
 	}

@@ -152,6 +152,7 @@ func TestParseFlagsMessages(t *testing.T) {
 		{args: []string{"-T", "-v"}, stderr: "genhash is not part", exit: 1, done: true},
 		{args: []string{"-C"}, stderr: "-C asks for health checking alone", exit: 1, done: true},
 		{args: []string{"-C", "-h"}, stderr: usage, done: true},
+		{args: []string{"--config-test-format=xml"}, stderr: "unknown format 'xml'", exit: 1, done: true},
 		{args: []string{"-s", "blue"}, stderr: "-s: network namespaces are not served", exit: 1, done: true},
 	} {
 		var stdout, stderr bytes.Buffer

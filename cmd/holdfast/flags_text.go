@@ -101,6 +101,7 @@ Only in Holdfast:
       --config-test-format=F   with -t: text, pretty, json or sarif
       --config-test-host=FILE  with -t: the host is as FILE describes; with
                                  "none", all that is named is there
+      --config-test-host-dump  describe this machine for --config-test-host
 
 Accepted so that command lines need no change, without effect here:
   -d, --dump-conf              SIGUSR1 writes keepalived.data instead

@@ -36,6 +36,9 @@ func main() {
 	if done {
 		os.Exit(exit)
 	}
+	if opts.testHostDump {
+		os.Exit(dumpHost(&opts))
+	}
 	if opts.configTest {
 		os.Exit(configTest(&opts))
 	}
