@@ -277,35 +277,34 @@ func (l *loader) addVIP(d *instanceDraft, a *syntax.Args, v Address) {
 	switch {
 	case !d.joins(v.Prefix.Addr()):
 		a.Report(syntax.General, "(%s): address family must match VRRP instance [%s] - ignoring", d.Name, text)
-	case has(d.Addresses, func(o Address) bool { return o.Prefix.Addr() == v.Prefix.Addr() }):
+	case d.vips[addressKey{v.Prefix.Addr(), ""}]:
 		a.Report(syntax.General, "(%s): VIP duplicates a VIP %s - ignoring", d.Name, v.Prefix.Addr())
-	case has(d.Excluded, func(o Address) bool { return sameAddress(o, v) }):
+	case d.excluded[addressKey{v.Prefix.Addr(), v.Dev}]:
 		a.Report(syntax.General, "(%s): VIP duplicates an eVIP %s - ignoring", d.Name, v.Prefix.Addr())
 	default:
+		// Two addresses are the same whatever their interface, an address and
+		// an excluded one only on the same interface.
+		d.vips[addressKey{v.Prefix.Addr(), ""}], d.vips[addressKey{v.Prefix.Addr(), "dev " + v.Dev}] = true, true
 		d.Addresses = append(d.Addresses, v)
 	}
 }
 
 // addExcluded takes an address of virtual_ipaddress_excluded.
 func (l *loader) addExcluded(d *instanceDraft, a *syntax.Args, v Address) {
-	same := func(o Address) bool { return sameAddress(o, v) }
+	key := addressKey{v.Prefix.Addr(), v.Dev}
 	switch {
-	case has(d.Addresses, same):
+	case d.vips[addressKey{key.ip, "dev " + key.dev}]:
 		a.Report(syntax.General, "(%s): eVIP duplicates a VIP %s - ignoring", d.Name, v.Prefix.Addr())
-	case has(d.Excluded, same):
+	case d.excluded[key]:
 		a.Report(syntax.General, "(%s): eVIP duplicates an eVIP %s - ignoring", d.Name, v.Prefix.Addr())
 	default:
+		d.excluded[key] = true
 		d.Excluded = append(d.Excluded, v)
 	}
 }
 
-func has(list []Address, is func(Address) bool) bool {
-	for _, v := range list {
-		if is(v) {
-			return true
-		}
-	}
-	return false
+// addressKey is what makes an address of an instance a duplicate.
+type addressKey struct {
+	ip  netip.Addr
+	dev string
 }
-
-func sameAddress(a, b Address) bool { return a.Prefix.Addr() == b.Prefix.Addr() && a.Dev == b.Dev }

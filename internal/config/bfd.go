@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -26,7 +27,7 @@ var bfdKeywords = &table[*bfdDraft]{name: "bfd_instance", rows: []keyword[*bfdDr
 			}
 			if b.Neighbor, ok = address(w); !ok {
 				b.badNeighbor = true
-				a.Report(syntax.General, "Configuration error: BFD instance %s malformed neighbor address %s, skipping instance", b.Name, w)
+				a.Report(syntax.General, "Configuration error: BFD instance %s has malformed neighbor address %s, ignoring instance", b.Name, w)
 			}
 		},
 	},
@@ -39,7 +40,7 @@ var bfdKeywords = &table[*bfdDraft]{name: "bfd_instance", rows: []keyword[*bfdDr
 			}
 			ip, ok := address(w)
 			if !ok {
-				a.Report(syntax.General, "Configuration error: BFD instance %s malformed source address %s, ignoring", b.Name, w)
+				a.Report(syntax.General, "Configuration error: BFD instance %s has malformed source address %s, ignoring", b.Name, w)
 				return
 			}
 			b.Source = ip
@@ -60,7 +61,7 @@ var bfdKeywords = &table[*bfdDraft]{name: "bfd_instance", rows: []keyword[*bfdDr
 	{
 		name: "multiplier", args: "1..255", doc: "Missed packets after which the session is down, 5 by default.", example: "multiplier 5",
 		set: func(l *loader, b *bfdDraft, a *syntax.Args) {
-			if v, ok := l.uint(a, rule{low: 1, high: 255, strict: true, bad: bfdBad(b, "multiplier")}); ok {
+			if v, ok := l.uint(a, rule{low: 1, high: 255, strict: true, bad: bfdBad(b, "multiplier", "1-255")}); ok {
 				b.Multiplier = int(v)
 			}
 		},
@@ -72,7 +73,7 @@ var bfdKeywords = &table[*bfdDraft]{name: "bfd_instance", rows: []keyword[*bfdDr
 	{
 		name: "ttl", aliases: []string{"hoplimit"}, args: "1..255", doc: "TTL of the packets; 255 for IPv4 and 64 for IPv6 by default.", example: "ttl 255",
 		set: func(l *loader, b *bfdDraft, a *syntax.Args) {
-			if v, ok := l.uint(a, rule{low: 1, high: 255, strict: true, bad: bfdBad(b, "ttl/hoplimit")}); ok {
+			if v, ok := l.uint(a, rule{low: 1, high: 255, strict: true, bad: bfdBad(b, "ttl/hoplimit", "1-255")}); ok {
 				b.TTL = int(v)
 			}
 		},
@@ -80,7 +81,7 @@ var bfdKeywords = &table[*bfdDraft]{name: "bfd_instance", rows: []keyword[*bfdDr
 	{
 		name: "max_hops", args: "-1..255", doc: "Hops a packet may have come over; -1: any number.", example: "max_hops 0",
 		set: func(l *loader, b *bfdDraft, a *syntax.Args) {
-			if v, ok := l.int(a, rule{low: -1, high: 255, strict: true, bad: bfdBad(b, "max_hops")}); ok {
+			if v, ok := l.int(a, rule{low: -1, high: 255, strict: true, bad: bfdBad(b, "max_hops", "-1-255")}); ok {
 				b.MaxHops = int(v)
 			}
 		},
@@ -88,7 +89,7 @@ var bfdKeywords = &table[*bfdDraft]{name: "bfd_instance", rows: []keyword[*bfdDr
 	{
 		name: "multihop", args: "[BOOL]", since: "2.2.8", doc: "The other end is more than one hop away.", example: "multihop true",
 		set: func(l *loader, b *bfdDraft, a *syntax.Args) {
-			if v, ok := l.boolean(a, bfdBad(b, "multihop")); ok {
+			if v, ok := l.boolean(a, "Configuration error: BFD instance "+b.Name+" multihop value %s is not valid, ignoring"); ok {
 				b.Multihop = v
 			}
 		},
@@ -96,7 +97,7 @@ var bfdKeywords = &table[*bfdDraft]{name: "bfd_instance", rows: []keyword[*bfdDr
 	{
 		name: "weight", args: "-253..253 [reverse]", doc: "Priority to add while up or take away while down; 0: down is a fault.", example: "weight -20",
 		set: func(l *loader, b *bfdDraft, a *syntax.Args) {
-			v, ok := l.int(a, rule{low: -253, high: 253, strict: true, bad: bfdBad(b, "weight")})
+			v, ok := l.int(a, rule{low: -253, high: 253, strict: true, bad: bfdBad(b, "weight", "-253-253")})
 			if !ok {
 				return
 			}
@@ -120,8 +121,9 @@ var bfdKeywords = &table[*bfdDraft]{name: "bfd_instance", rows: []keyword[*bfdDr
 	},
 }}
 
-func bfdBad(b *bfdDraft, what string) string {
-	return "Configuration error: BFD instance " + b.Name + " " + what + " value %s is not valid, ignoring"
+// bfdBad words the message about a value of a session.
+func bfdBad(b *bfdDraft, what, limits string) string {
+	return "Configuration error: BFD instance " + b.Name + " " + what + " value %s not valid (must be in range [" + limits + "]), ignoring"
 }
 
 func bfdTime(low int64, field func(*bfdDraft) *time.Duration) func(*loader, *bfdDraft, *syntax.Args) {
@@ -134,7 +136,7 @@ func bfdTime(low int64, field func(*bfdDraft) *time.Duration) func(*loader, *bfd
 		if n.Problem != "" {
 			a.Report(syntax.InvalidNumber, "%s", n.Problem)
 			if !n.Usable {
-				l.badValue(a, bfdBad(b, a.Keyword()), w)
+				l.badValue(a, bfdBad(b, a.Keyword(), fmt.Sprintf("%d-%d", low, maxBFDMillis)), w)
 				return
 			}
 		}
@@ -154,15 +156,15 @@ func readBFD(l *loader, cfg *Config, a *syntax.Args) {
 	switch {
 	case !ok:
 		a.Report(syntax.General, "bfd_instance must have a name - skipping")
-		l.cur.Skip()
+		l.cur.SkipBlock()
 		return
 	case len(name) > maxBFDName:
-		a.Report(syntax.General, "Configuration error: BFD instance name %s too long (maximum length is %d characters) - ignoring", name, maxBFDName)
-		l.cur.Skip()
+		a.Report(syntax.General, "Configuration error: BFD instance %s name too long (maximum length is %d characters) - ignoring", name, maxBFDName)
+		l.cur.SkipBlock()
 		return
 	case find(l.draft.bfds, func(b *BFD) bool { return b.Name == name }) != nil:
-		a.Report(syntax.General, "Configuration error: BFD instance %s already configured, ignoring", name)
-		l.cur.Skip()
+		a.Report(syntax.General, "Configuration error: BFD instance %s already configured - ignoring", name)
+		l.cur.SkipBlock()
 		return
 	}
 	b := &bfdDraft{BFD: &BFD{
@@ -189,12 +191,12 @@ func (l *loader) endBFD(b *bfdDraft) bool {
 		l.here(syntax.General, "Configuration error: BFD instance %s has no neighbor address set, disabling instance", b.Name)
 		return false
 	case b.Source.IsValid() && b.Source.Is4() != b.Neighbor.Is4():
-		l.here(syntax.General, "Configuration error: BFD instance %s source IP address %s and neighbor IP address %s are not of the same family, disabling instance", b.Name, b.Source, b.Neighbor)
+		l.here(syntax.General, "Configuration error: BFD instance %s source address %s and neighbor address %s are not of the same family, disabling instance", b.Name, b.Source, b.Neighbor)
 		return false
 	}
 	for _, other := range l.cfg.BFDs {
 		if other.Neighbor == b.Neighbor && other.Source == b.Source {
-			l.here(syntax.General, "Configuration error: BFD instance %s duplicates the addresses of instance %s, disabling instance", b.Name, other.Name)
+			l.here(syntax.General, "Configuration error: BFD instance %s has the addresses of instance %s, ignoring instance", b.Name, other.Name)
 			return false
 		}
 	}
@@ -202,7 +204,7 @@ func (l *loader) endBFD(b *bfdDraft) bool {
 		b.TTL = defaultTTL(b.Neighbor)
 	}
 	if b.MaxHops > b.TTL {
-		l.here(syntax.General, "BFD instance %s: max_hops %d exceeds ttl/hoplimit %d - setting to ttl/hoplimit", b.Name, b.MaxHops, b.TTL)
+		l.here(syntax.General, "BFD instance %s: max_hops exceeds ttl/hoplimit - setting to ttl/hoplimit", b.Name)
 		b.MaxHops = b.TTL
 	}
 	return true

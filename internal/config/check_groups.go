@@ -8,7 +8,7 @@ import (
 )
 
 func (l *loader) instance(name string) *instanceDraft {
-	return find(l.draft.instances, func(d *instanceDraft) bool { return d.Name == name })
+	return l.draft.byName[name]
 }
 
 // joinGroups resolves the members of the sync groups.
@@ -23,7 +23,7 @@ func (l *loader) joinGroups() {
 				x := Diagnostic{Text: "Virtual router " + name + " specified in sync group " + g.Name + " doesn't exist - ignoring"}
 				l.groupProblem(g, x, nearest(name, namesOf(l.draft.instances, func(d *instanceDraft) string { return d.Name })))
 			case d.group != nil:
-				l.general(g.Pos, "Virtual router %s specified in sync group %s is already in group %s - ignoring", name, g.Name, d.group.Name)
+				l.general(g.Pos, "Virtual router %s cannot exist in more than one sync group; ignoring %s", name, g.Name)
 			default:
 				d.group = g.SyncGroup
 				members = append(members, name)
@@ -58,7 +58,7 @@ func (l *loader) checkMixedStates(g *groupDraft) {
 		case owner:
 			master = true
 		case master && d.stateSet && !d.StateMaster:
-			l.general(g.Pos, "Sync group %s has both an address owner in state MASTER and %s in state BACKUP", g.Name, name)
+			l.general(g.Pos, "Sync group %s has some member(s) as address owner and some not as address owner. This won't work.", g.Name)
 			return
 		}
 	}
@@ -95,7 +95,7 @@ func (l *loader) checkGroupTracking() {
 		} {
 			for i, t := range x.list {
 				if t.Weight != 0 {
-					l.general(t.Pos, "Sync group %s has an address owner - ignoring weight of tracked %s %s", g.Name, x.kind, t.Name)
+					l.general(t.Pos, "(%s) Cannot have weighted track %s '%s' with member having priority 255 - setting weight 0", g.Name, x.kind, t.Name)
 					x.list[i].Weight = 0
 				}
 			}
@@ -136,7 +136,11 @@ func (l *loader) checkVRIDs() bool {
 			if a.IPv6 {
 				version = 6
 			}
-			l.refuse(b.Pos, "%s and %s both use VRID %d with IPv%d on interface %s", a.Name, b.Name, a.VRID, version, a.Interface)
+			if a.Unicast {
+				l.refuse(b.Pos, "(%s) duplicate VRID conflict with %s VRID %d", a.Name, b.Name, a.VRID)
+			} else {
+				l.refuse(b.Pos, "%s and %s both use VRID %d with IPv%d on interface %s", a.Name, b.Name, a.VRID, version, a.Interface)
+			}
 			ok = false
 		}
 	}

@@ -72,9 +72,40 @@ func (l *loader) checkScripts() {
 	}
 	l.report(Diagnostic{
 		Code: syntax.Security, Prefix: syntax.PrefixNone, Text: text,
-		Action: "Set enable_script_security, and script_user, in global_defs.",
+		Action: securityAction,
 	})
 }
+
+// checkGlobalScripts looks at the scripts of start and stop, which are the
+// business of the first reading.
+func (l *loader) checkGlobalScripts() {
+	m := &l.cfg.Global.More
+	found := false
+	for _, x := range []struct {
+		name  string
+		field **Command
+	}{{"startup", &m.Startup.Command}, {"shutdown", &m.Finish.Command}} {
+		l.checkNotify(x.field, x.name, func(c *Command) finding {
+			f := l.examine(c)
+			if f.verdict == scriptInsecure && !l.cfg.Global.ScriptSecurity {
+				f.verdict = scriptOK
+			}
+			found = found || f.verdict != scriptNotFound
+			c.Path = f.path
+			return f
+		})
+	}
+	if found && !l.cfg.Global.ScriptSecurity {
+		l.report(Diagnostic{
+			Code: syntax.Security, Prefix: syntax.PrefixNone,
+			Text:   "SECURITY VIOLATION - start/shutdown scripts are being executed but script_security not enabled.",
+			Action: securityAction,
+		})
+	}
+}
+
+// securityAction is what to do about scripts that are run unchecked.
+const securityAction = "Set enable_script_security, and script_user, in global_defs."
 
 type namedNotify struct {
 	name   string
@@ -199,7 +230,7 @@ func (l *loader) examineProgram(name string, user User) finding {
 		case scriptNotExecutable:
 			worst = finding{verdict: scriptNotFound, why: f.why}
 		default:
-			f.advice = fmt.Sprintf("WARNING - script `%s` resolved by path search to `%s`. Please specify full path.", name, f.path)
+			f.advice = fmt.Sprintf("WARNING - script `%s` resolved by path search to `%s`. Please specify full path.", name, full)
 			return f
 		}
 	}
@@ -213,11 +244,12 @@ const maxLinks = 40
 // at stake every component must be root's and closed to others.
 func (l *loader) walk(path string, user User) finding {
 	var (
-		f     = finding{path: path}
-		at    = "/"
-		todo  = strings.Split(strings.Trim(path, "/"), "/")
-		links int
-		stats []component
+		f      = finding{path: path}
+		at     = "/"
+		todo   = strings.Split(strings.Trim(path, "/"), "/")
+		links  int
+		linked string // the first directory that is a symbolic link
+		stats  []component
 	)
 	if st, err := l.opt.Host.Lstat("/"); err == nil {
 		stats = append(stats, component{"/", st})
@@ -238,8 +270,8 @@ func (l *loader) walk(path string, user User) finding {
 			return finding{verdict: scriptNotFound, path: path, why: capital(cause(err).Error()) + ": " + here + "."}
 		}
 		if st.Kind == Symlink {
-			if len(todo) > 0 && l.opt.StrictCompat {
-				return finding{verdict: scriptInhibited, path: path, why: "Symbolic link in the path: " + here + "."}
+			if len(todo) > 0 && linked == "" {
+				linked = here
 			}
 			target, err := l.opt.Host.Readlink(here)
 			if links++; err != nil || links > maxLinks {
@@ -257,7 +289,7 @@ func (l *loader) walk(path string, user User) finding {
 		stats = append(stats, component{here, st})
 		at = here
 	}
-	return l.trust(f, stats, user)
+	return l.trust(f, stats, linked, user)
 }
 
 type component struct {
@@ -266,7 +298,8 @@ type component struct {
 }
 
 // trust judges the components of a path, the last of which is the file.
-func (l *loader) trust(f finding, stats []component, user User) finding {
+// linked is the first directory on the way that is a symbolic link.
+func (l *loader) trust(f finding, stats []component, linked string, user User) finding {
 	if len(stats) == 0 {
 		return finding{verdict: scriptNotFound, path: f.path}
 	}
@@ -285,6 +318,10 @@ func (l *loader) trust(f finding, stats []component, user User) finding {
 	asRoot := user.UID == 0 || user.GID == 0 ||
 		(file.stat.Mode&0o4000 != 0 && file.stat.UID == 0) || (file.stat.Mode&0o2000 != 0 && file.stat.GID == 0)
 	if !asRoot {
+		return f
+	}
+	if linked != "" && l.opt.StrictCompat {
+		f.verdict, f.why = scriptInhibited, "There is a symbolic link in the path: "+linked+"."
 		return f
 	}
 	for i, c := range stats {

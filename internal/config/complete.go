@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -82,7 +83,7 @@ func (l *loader) settleVersion(d *instanceDraft) {
 	d.IPv6 = d.family == family6
 	switch {
 	case d.IPv6 && d.Version == 2 && d.Strict:
-		l.general(d.Pos, "(%s) IPv6 requires version 3 in strict mode - setting it", d.Name)
+		l.general(d.Pos, "(%s) cannot use IPv6 with VRRP version 2; setting version 3", d.Name)
 		d.Version = 3
 	case d.Version != 0:
 	case d.IPv6:
@@ -123,7 +124,7 @@ func (l *loader) settleAuth(d *instanceDraft) {
 	case d.AuthPass == "":
 		off("Authentication specified but no password given. Ignoring")
 	case d.IPv6 && d.Auth == AuthAH:
-		off("Cannot use AH authentication with VRRPv2 and IPv6 - ignoring")
+		off("Cannot use AH authentication with IPv6. ignoring")
 	case d.Auth == AuthAH && d.StateMaster && !d.More.Owner:
 		l.general(d.Pos, "(%s) Initial state master is incompatible with AH authentication - clearing", d.Name)
 		d.StateMaster = false
@@ -164,6 +165,11 @@ func (l *loader) settleUnicast(d *instanceDraft) bool {
 				"Defaulting to multicast. This usage is deprecated - please update your configuration.", d.Name)
 		}
 	}
+	if d.Interface == "" && !d.Unicast && d.SourceIP.IsValid() {
+		// keepalived tries, with no interface to send from.
+		l.logged(d.Pos, "(%s) no interface and no unicast peers - entering fault state", d.Name)
+		d.Faults = append(d.Faults, "neither interface nor unicast peers")
+	}
 	link := l.machine.link(d.Interface)
 	switch {
 	case d.Strict && d.Unicast && link != nil && link.Multicast:
@@ -181,7 +187,7 @@ func (l *loader) settleUnicast(d *instanceDraft) bool {
 
 func (l *loader) settleInterface(d *instanceDraft) bool {
 	if d.Strict && len(d.More.VMACMAC) > 0 {
-		l.general(d.Pos, "(%s) Strict mode does not support a VMAC MAC address - ignoring it", d.Name)
+		l.general(d.Pos, "(%s): cannot specify MAC address with strict mode - clearing", d.Name)
 		d.More.VMACMAC = nil
 	}
 	link := l.machine.link(d.Interface)
@@ -211,7 +217,7 @@ func (l *loader) settleInterface(d *instanceDraft) bool {
 		d.More.VRF = ""
 	}
 	if d.Group.IsValid() && d.Unicast {
-		l.general(d.Pos, "(%s) mcast_dst_ip is not for unicast instances - ignoring it", d.Name)
+		l.general(d.Pos, "(%s) multicast destination specified with unicast - ignoring", d.Name)
 		d.Group = netip.Addr{}
 	}
 	return true
@@ -252,7 +258,7 @@ func (l *loader) settleAddresses(d *instanceDraft) bool {
 		kept := (*list)[:0]
 		for _, v := range *list {
 			if v.UseVMAC && d.hasVMAC(v) {
-				l.general(v.Pos, "(%s) use_vmac for address %s is not needed", d.Name, v.Prefix.Addr())
+				l.general(v.Pos, "(%s) use_vmac specified for VIP/eVIP %s and vrrp instance", d.Name, v.Prefix.Addr())
 			}
 			switch {
 			case v.DevSet:
@@ -310,13 +316,13 @@ func (l *loader) settlePreemption(d *instanceDraft) {
 	if d.PreemptDelay > 0 && (d.Strict || d.NoPreempt) {
 		why := "nopreempt"
 		if d.Strict {
-			why = "strict mode"
+			why = "strict"
 		}
-		l.general(d.Pos, "(%s) preempt_delay is incompatible with %s - resetting", d.Name, why)
+		l.general(d.Pos, "(%s) preempt_delay is incompatible with %s mode - resetting", d.Name, why)
 		d.PreemptDelay = 0
 	}
 	if d.Strict && d.DownTimerAdverts != 3 {
-		l.general(d.Pos, "(%s) down_timer_adverts must be 3 in strict mode - setting it", d.Name)
+		l.general(d.Pos, "(%s) down_timer_adverts is incompatible with strict mode - resetting", d.Name)
 		d.DownTimerAdverts = 3
 	}
 	if d.More.TimerExpiredBackup > 0 && !d.NoPreempt {
@@ -327,7 +333,7 @@ func (l *loader) settlePreemption(d *instanceDraft) {
 	if d.accept != nil && !d.More.Owner {
 		d.Accept = *d.accept
 		if d.Strict && d.Version == 2 && d.Accept {
-			l.general(d.Pos, "(%s) accept is not allowed in strict mode with version 2 - clearing", d.Name)
+			l.general(d.Pos, "(%s) warning - accept mode for VRRP version 2 does not comply with RFC3768 - resetting", d.Name)
 			d.Accept = false
 		}
 	}
@@ -343,16 +349,19 @@ func (l *loader) settleStrict(d *instanceDraft) {
 		d.HigherPrioSendAdvert = *d.higherSend
 	}
 	if d.Strict {
-		if d.lowerRepeatSet && d.GARP.LowerPrioRepeat > 0 || d.lowerDelaySet && d.GARP.LowerPrioDelay > 0 {
-			l.general(d.Pos, "(%s) Strict mode requires no repeat garps - resetting", d.Name)
+		if d.lowerRepeatSet && d.GARP.LowerPrioRepeat > 0 {
+			l.general(d.Pos, "(%s) Strict mode requires no repeat garps. resetting", d.Name)
+		}
+		if d.lowerDelaySet && d.GARP.LowerPrioDelay > 0 {
+			l.general(d.Pos, "(%s) Strict mode requires no repeat garp delay. resetting", d.Name)
 		}
 		d.GARP.LowerPrioRepeat, d.GARP.LowerPrioDelay = 0, 0
 		if !d.LowerPrioNoAdvert {
-			l.general(d.Pos, "(%s) Strict mode does not support sending lower prio adverts - resetting", d.Name)
+			l.general(d.Pos, "(%s) Strict mode requires no lower priority advert. resetting", d.Name)
 			d.LowerPrioNoAdvert = true
 		}
 		if d.HigherPrioSendAdvert {
-			l.general(d.Pos, "(%s) Strict mode does not support higher_prio_send_advert - resetting", d.Name)
+			l.general(d.Pos, "(%s) strict mode requires higher_prio_send_advert to be clear. resetting", d.Name)
 			d.HigherPrioSendAdvert = false
 		}
 	}
@@ -377,7 +386,7 @@ func (l *loader) settleVirtualInterface(d *instanceDraft) {
 		l.general(d.Pos, "(%s) xmit_base is incompatible with strict mode - resetting", d.Name)
 		d.VMACXmitBase = false
 	case d.VMACXmitBase && !virtual:
-		l.general(d.Pos, "(%s) vmac_xmit_base is only valid with use_vmac - resetting", d.Name)
+		l.general(d.Pos, "(%s) vmac_xmit_base is only valid with a vmac", d.Name)
 		d.VMACXmitBase = false
 	}
 	if d.PromoteSecondaries && virtual {
@@ -394,18 +403,18 @@ func (l *loader) settleVirtualInterface(d *instanceDraft) {
 const maxAdvertInt3 = 40950 * time.Millisecond
 
 func (l *loader) settleAdvertInt(d *instanceDraft) {
+	const unit = 10 * time.Millisecond
 	asked := d.AdvertInt
 	switch {
-	case d.Version == 2:
+	case d.Version == 2 && asked%time.Second != 0:
+		l.general(d.Pos, "(%s) VRRPv2 advertisement interval %fs must be an integer. rounding", d.Name, asked.Seconds())
 		d.AdvertInt = max(time.Second, (asked + time.Second/2).Truncate(time.Second))
-	case asked >= maxAdvertInt3+10*time.Millisecond:
+	case d.Version == 3 && asked >= maxAdvertInt3+unit:
+		l.general(d.Pos, "(%s) VRRPv3 advertisement interval %.2fs is out of range. Must be less than 40.96s. Setting to 40.95s", d.Name, asked.Seconds())
 		d.AdvertInt = maxAdvertInt3
-	default:
-		const unit = 10 * time.Millisecond
+	case d.Version == 3 && asked%unit != 0:
+		l.general(d.Pos, "(%s) VRRPv3 advertisement interval %fs must be in units of 10ms - rounding", d.Name, asked.Seconds())
 		d.AdvertInt = min(maxAdvertInt3, max(unit, (asked+unit/2).Truncate(unit)))
-	}
-	if d.AdvertInt != asked {
-		l.general(d.Pos, "(%s) VRRPv%d cannot have an advert interval of %v, using %v", d.Name, d.Version, asked, d.AdvertInt)
 	}
 	for _, b := range l.cfg.Global.More.Debounce {
 		most := time.Duration(d.DownTimerAdverts-1) * d.AdvertInt
@@ -439,18 +448,28 @@ func (l *loader) settleTracking(d *instanceDraft) {
 	}
 	drop := func(kind string) func(Track) bool {
 		return func(t Track) bool {
-			if t.Weight != 0 {
-				l.general(t.Pos, "(%s) ignoring tracked %s %s with weights due to %s", d.Name, kind, t.Name, why)
+			if t.Weight == 0 {
+				return false
 			}
-			return t.Weight != 0
+			weight := fmt.Sprintf("weight %d", t.Weight)
+			if kind == "script" {
+				weight = "weights"
+			}
+			l.general(t.Pos, "(%s) ignoring tracked %s %s with %s due to %s", d.Name, kind, t.Name, weight, why)
+			return true
 		}
 	}
 	if d.More.Owner {
-		d.TrackInterfaces = slices.DeleteFunc(d.TrackInterfaces, drop("interface"))
+		d.TrackInterfaces = slices.DeleteFunc(d.TrackInterfaces, func(t Track) bool {
+			if t.Weight != 0 {
+				l.general(t.Pos, "(%s) ignoring %s tracked interface due to address owner", d.Name, t.Name)
+			}
+			return t.Weight != 0
+		})
 	}
 	for i, t := range d.TrackInterfaces {
 		if t.Weight != 0 {
-			l.general(t.Pos, "(%s) ignoring weight of tracked interface %s due to %s", d.Name, t.Name, why)
+			l.general(t.Pos, "(%s) ignoring %s tracked interface weight due to %s", d.Name, t.Name, why)
 			d.TrackInterfaces[i].Weight = 0
 		}
 	}

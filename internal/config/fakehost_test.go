@@ -92,7 +92,7 @@ func (f *fakeHost) host() *Host {
 			switch {
 			case !ok:
 				return nil, errAbsent
-			case c == "(directory)":
+			case strings.TrimSpace(c) == "(directory)":
 				return nil, syntax.ErrDirectory
 			case strings.HasPrefix(c, "(executable)\n"):
 				return []byte(strings.TrimPrefix(c, "(executable)\n")), syntax.ErrExecutable

@@ -66,11 +66,11 @@ func setFileInit(_ *loader, f *TrackFile, a *syntax.Args) {
 		}
 		n := syntax.ParseInt(w, 10, -1<<31, 1<<31-1)
 		if n.Problem != "" {
-			a.Report(syntax.General, "Unknown track_file %s init_file option %s", f.Name, w)
+			a.Report(syntax.General, "Unknown track file init option %s", w)
 			continue
 		}
 		if n.Value < -254 || n.Value > 254 {
-			a.Report(syntax.General, "init_file value %d for track_file %s is outside sensible range [-254, 254]", n.Value, f.Name)
+			a.Report(syntax.General, "Track file %s init value %d is outside sensible range [-254, 254]", f.Name, n.Value)
 		}
 		*f.Init = int(n.Value)
 	}
@@ -83,7 +83,7 @@ func readTrackFile(l *loader, cfg *Config, a *syntax.Args) {
 	}
 	name, ok := a.Need()
 	if !ok {
-		l.cur.Skip()
+		l.cur.SkipBlock()
 		return
 	}
 	f := &TrackFile{Name: name, Pos: a.Line.Pos, Weight: 1}

@@ -29,7 +29,7 @@ var globalKeywords = &table[*Global]{rows: []keyword[*Global]{
 	{
 		name: "net_namespace", args: "NAME", status: pending, doc: "Run in a network namespace.", example: "net_namespace blue",
 		set: func(l *loader, g *Global, a *syntax.Args) {
-			once(a, &g.More.NetNS, "net_namespace name missing - ignoring", "net_namespace already specified - ignoring")
+			once(a, &g.More.NetNS, "net_namespace name missing - ignoring", "Duplicate net_namespace definition %s - ignoring")
 			g.UsePidDir = g.UsePidDir || g.More.NetNS != ""
 		},
 	},
@@ -44,7 +44,7 @@ var globalKeywords = &table[*Global]{rows: []keyword[*Global]{
 	{
 		name: "instance", args: "NAME", doc: "Name of this daemon among several on a machine.", example: "instance blue",
 		set: func(_ *loader, g *Global, a *syntax.Args) {
-			once(a, &g.InstanceName, "instance name missing - ignoring", "instance already specified - ignoring")
+			once(a, &g.InstanceName, "instance name missing - ignoring", "Duplicate instance definition %s - ignoring")
 			g.UsePidDir = g.UsePidDir || g.InstanceName != ""
 		},
 	},

@@ -60,7 +60,7 @@ var globalFiles = []keyword[*Global]{
 	{
 		name: "tmp_config_directory", args: "DIR", status: ignored, doc: "Where keepalived keeps its working copy of the configuration.", example: "tmp_config_directory /tmp",
 		set: func(_ *loader, g *Global, a *syntax.Args) {
-			once(a, &g.More.TmpConfigDir, "tmp_config_directory missing directory name", "tmp_config_directory already specified - ignoring %s")
+			once(a, &g.More.TmpConfigDir, "tmp_config_directory missing directory name", "tmp_config_directory already specified - ignoring")
 		},
 	},
 	{

@@ -203,7 +203,7 @@ func setSMTPServer(l *loader, g *Global, a *syntax.Args) {
 		if err := l.opt.Host.Resolve(host, fmt.Sprint(port)); err != nil {
 			a.Send(Diagnostic{
 				Code: syntax.General, Text: fmt.Sprintf("Invalid smtp server %s %d", host, port),
-				Hint: err.Error() + ".", Action: "Give the server's address.",
+				Hint: capital(err.Error()) + ".", Action: "Give the server's address.",
 			})
 			return
 		}
@@ -219,7 +219,7 @@ func setScriptUser(l *loader, g *Global, a *syntax.Args) {
 	user, err := l.user(a)
 	if err != nil {
 		l.draft.userFailed = true
-		a.Send(Diagnostic{Code: syntax.General, Text: "Error setting global script uid/gid", Hint: err.Error() + "."})
+		a.Send(Diagnostic{Code: syntax.General, Text: "Error setting global script uid/gid", Hint: capital(err.Error()) + "."})
 		return
 	}
 	g.ScriptUser = &user
@@ -242,7 +242,7 @@ func globalCommand(field func(*Global) **Command, name string) func(*loader, *Gl
 			return
 		}
 		if *field(g) != nil {
-			a.Report(syntax.General, "%s script already specified - ignoring %s", name, a.Peek())
+			a.Report(syntax.General, "%s script already specified", name)
 			return
 		}
 		*field(g) = l.command(a)
@@ -270,16 +270,15 @@ func setFIFO(field func(*Global) *FIFO) func(*loader, *Global, *syntax.Args) {
 			a.Report(syntax.General, "%s already specified - ignoring %s", a.Keyword(), path)
 			return
 		}
+		if a.Left() > 0 {
+			user, err := l.user(a)
+			if err != nil {
+				a.Send(Diagnostic{Code: syntax.Log, Text: fmt.Sprintf("%s %s: invalid user or group - ignoring", a.Keyword(), path), Hint: capital(err.Error()) + "."})
+				return
+			}
+			f.User = &user
+		}
 		f.Path = path
-		if a.Left() == 0 {
-			return
-		}
-		user, err := l.user(a)
-		if err != nil {
-			a.Send(Diagnostic{Code: syntax.Log, Text: fmt.Sprintf("%s %s: invalid user or group - ignoring", a.Keyword(), path), Hint: err.Error() + "."})
-			return
-		}
-		f.User = &user
 	}
 }
 
@@ -314,12 +313,12 @@ func (l *loader) user(a *syntax.Args) (User, error) {
 func (l *loader) lookup(name, group string) (User, error) {
 	u, err := l.opt.Host.User(name)
 	if err != nil {
-		return User{}, fmt.Errorf("user '%s' does not exist: %w", name, err)
+		return User{}, fmt.Errorf("there is no user '%s'", name)
 	}
 	u.Name = name
 	if group != "" {
 		if u.GID, err = l.opt.Host.Group(group); err != nil {
-			return User{}, fmt.Errorf("group '%s' does not exist: %w", group, err)
+			return User{}, fmt.Errorf("there is no group '%s'", group)
 		}
 	}
 	return u, nil
@@ -358,7 +357,7 @@ func (l *loader) command(a *syntax.Args) *Command {
 		if c.User, err = l.lookup(pieces[1].Text, group); err != nil {
 			a.Send(Diagnostic{
 				Code: syntax.Log, Text: fmt.Sprintf("Invalid user/group for script %s - ignoring", c.Raw),
-				Hint: err.Error() + ".",
+				Hint: capital(err.Error()) + ".",
 			})
 			return nil
 		}

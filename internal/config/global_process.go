@@ -100,7 +100,10 @@ func processRows() []keyword[*Global] {
 			keyword[*Global]{
 				name: p.prefix + "_priority", args: "-20..19", status: ignored, doc: "Nice value of the " + name + " process.", example: p.prefix + "_priority -10",
 				set: func(l *loader, g *Global, a *syntax.Args) {
-					v, _ := l.int(a, rule{low: -20, high: 19, bad: "Invalid " + name + " process priority specified"})
+					v, ok := l.int(a, rule{low: -20, high: 19, bad: "Invalid " + name + " process priority specified"})
+					if !ok {
+						v = 0
+					}
 					settings(g).Priority = int(v)
 				},
 			},
@@ -147,7 +150,7 @@ func (l *loader) realtime(a *syntax.Args, name string, p *ProcessSettings) {
 
 func (l *loader) affinity(a *syntax.Args, name string, p *ProcessSettings) {
 	if a.Left() == 0 {
-		a.Report(syntax.General, "No %s process CPU specified", name)
+		a.Report(syntax.General, "No %s cpu_id set specified", name)
 		return
 	}
 	p.CPUs = nil
@@ -240,7 +243,7 @@ func setBufferPolicy(l *loader, g *Global, a *syntax.Args) {
 	}
 	switch {
 	case b.Size > 0 && (mtu || advert):
-		a.Report(syntax.General, "Cannot set both vrrp_rx_bufs_policy and size, ignoring policy")
+		a.Report(syntax.General, "Cannot set vrrp_rx_bufs_policy size and policy, ignoring policy")
 	case mtu && advert:
 		a.Report(syntax.General, "Cannot set both vrrp_rx_bufs_policy MTU and ADVERT, ignoring ADVERT")
 		b.Policy = PolicyMTU

@@ -37,7 +37,7 @@ var groupTable = &table[*groupDraft]{name: "vrrp_sync_group", rows: []keyword[*g
 		},
 		end: func(l *loader, g *groupDraft) {
 			if len(g.Members) == 0 {
-				l.here(syntax.General, "Warning - empty group block")
+				l.here(syntax.General, "Warning - sync group %s has empty group block", g.Name)
 			}
 		},
 	},
@@ -94,7 +94,7 @@ var groupTable = &table[*groupDraft]{name: "vrrp_sync_group", rows: []keyword[*g
 	{
 		name: "notify_priority_changes", args: "[BOOL]", status: pending, doc: "Write the members' changes of priority to the pipes too.", example: "notify_priority_changes true",
 		set: func(l *loader, g *groupDraft, a *syntax.Args) {
-			if v, ok := l.boolean(a, "Invalid vrrp_group notify_priority_changes parameter %s"); ok {
+			if v, ok := l.boolean(a, "("+g.Name+") Invalid value '%s' for sync group notify_priority_changes specified"); ok {
 				g.prioChanges = &v
 			}
 		},
@@ -124,11 +124,11 @@ func readGroup(l *loader, cfg *Config, a *syntax.Args) {
 	switch {
 	case !ok || a.Left() > 0:
 		a.Report(syntax.General, "vrrp_sync_group must have a name - skipping")
-		l.cur.Skip()
+		l.cur.SkipBlock()
 		return
 	case slices.ContainsFunc(cfg.Groups, func(g *SyncGroup) bool { return g.Name == name }):
 		a.Report(syntax.General, "vrrp sync group %s already defined", name)
-		l.cur.Skip()
+		l.cur.SkipBlock()
 		return
 	}
 	g := &groupDraft{SyncGroup: &SyncGroup{Name: name, Pos: a.Line.Pos}}

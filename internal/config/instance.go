@@ -28,7 +28,8 @@ type instanceDraft struct {
 	lowerRepeatSet bool
 	smtpAlert      *bool
 	prioChanges    *bool
-	downSet        bool
+	vips, excluded map[addressKey]bool
+	peers          map[netip.Addr]bool
 	group          *SyncGroup
 }
 
@@ -263,8 +264,8 @@ func setVRF(l *loader, d *instanceDraft, a *syntax.Args) {
 	case d.More.VRF != "":
 		a.Report(syntax.General, "(%s) VRF already specified - ignoring '%s'", d.Name, w)
 	case d.Interface != "":
-		a.Report(syntax.General, "(%s) VRF cannot be specified with an interface - ignoring '%s'", d.Name, w)
-	case l.exists(a, w, "WARNING - interface "+w+" for vrrp_instance "+d.Name+" doesn't exist"):
+		a.Report(syntax.General, "(%s) Cannot specify VRF interface and interface - ignoring", d.Name)
+	case l.exists(a, w, "("+d.Name+") WARNING - VRF interface "+w+" doesn't exist"):
 		d.More.VRF = w
 	}
 }
@@ -304,22 +305,23 @@ func readInstance(l *loader, cfg *Config, a *syntax.Args) {
 	switch {
 	case !ok || a.Left() > 0:
 		a.Report(syntax.General, "vrrp_instance must have a name")
-		l.cur.Skip()
+		l.cur.SkipBlock()
 		return
-	case slices.ContainsFunc(cfg.Instances, func(i *Instance) bool { return i.Name == name }):
+	case l.instance(name) != nil:
 		a.Report(syntax.General, "vrrp instance %s already defined", name)
-		l.cur.Skip()
+		l.cur.SkipBlock()
 		return
 	}
 	d := newInstance(&cfg.Global, name, a.Line.Pos)
 	cfg.Instances = append(cfg.Instances, d.Instance)
 	l.draft.instances = append(l.draft.instances, d)
+	l.draft.byName[name] = d
 	parseOne(l, instanceKeywords(), d)
 	l.endInstance(d)
 }
 
 func newInstance(g *Global, name string, pos Pos) *instanceDraft {
-	return &instanceDraft{Instance: &Instance{
+	return &instanceDraft{vips: map[addressKey]bool{}, excluded: map[addressKey]bool{}, peers: map[netip.Addr]bool{}, Instance: &Instance{
 		Name: name, Pos: pos, AdvertInt: time.Second, Priority: 100, UnicastTTL: -1,
 		DownTimerAdverts: g.DownTimerAdverts, GARP: g.GARP,
 		CheckUnicastSrc: g.More.CheckUnicastSrc, SkipCheckAdvAddr: g.More.SkipCheckAdvAddr,

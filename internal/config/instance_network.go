@@ -197,7 +197,7 @@ func setDestination(_ *loader, d *instanceDraft, a *syntax.Args) {
 	ip, ok := address(w)
 	switch {
 	case !ok:
-		a.Report(syntax.General, "(%s) Malformed mcast dest address %s. Skipping...", d.Name, w)
+		a.Report(syntax.General, "(%s) malformed mcast dest address %s. Skipping...", d.Name, w)
 	case !d.joins(ip):
 		a.Report(syntax.General, "(%s) mcast dest address %s MUST match VRRP instance family. Skipping...", d.Name, w)
 	case ip.Is4() && !ip.IsMulticast(), ip.Is6() && !ip.IsLinkLocalMulticast():
@@ -230,7 +230,7 @@ func addPeer(l *loader, d *instanceDraft, a *syntax.Args) {
 			continue
 		}
 		if a.Left() == 0 {
-			a.Report(syntax.General, "(%s) unicast peer %s %s without value - ignoring", d.Name, w, option)
+			a.Report(syntax.General, "(%s) %s is missing a value", d.Name, option)
 			break
 		}
 		if v, ok := l.uint(a, rule{low: 0, high: 255, strict: true, bad: "(" + d.Name + ") unicast peer " + w + " " + option + " '%s' not valid - must be between 0 & 255"}); ok {
@@ -238,15 +238,13 @@ func addPeer(l *loader, d *instanceDraft, a *syntax.Args) {
 		}
 	}
 	if peer.MinTTL > peer.MaxTTL {
-		a.Report(syntax.General, "(%s) unicast peer %s min_ttl %d is above max_ttl %d - ignoring both", d.Name, w, peer.MinTTL, peer.MaxTTL)
-		peer.MinTTL, peer.MaxTTL, peer.CheckTTL = 0, 255, false
+		a.Report(syntax.General, "(%s) min_ttl %d > max_ttl %d - all packets will be discarded", d.Name, peer.MinTTL, peer.MaxTTL)
 	}
-	for _, p := range d.Peers {
-		if p.Addr == ip {
-			a.Report(syntax.General, "(%s) duplicate unicast peer %s - ignoring", d.Name, w)
-			return
-		}
+	if d.peers[ip] {
+		a.Report(syntax.General, "(%s) duplicate unicast peer %s - ignoring", d.Name, w)
+		return
 	}
+	d.peers[ip] = true
 	d.Peers = append(d.Peers, peer)
 }
 
@@ -292,7 +290,7 @@ func setMAC(a *syntax.Args, d *instanceDraft, w string) {
 	for _, o := range octets {
 		v, err := strconv.ParseUint(o, 16, 8)
 		if err != nil || len(o) > 2 {
-			a.Report(syntax.General, "(%s) VMAC MAC address %s is malformed - ignoring", d.Name, w)
+			a.Report(syntax.General, "VMAC invalid MAC address %s - ignored", w)
 			return
 		}
 		mac = append(mac, byte(v))
@@ -301,11 +299,11 @@ func setMAC(a *syntax.Args, d *instanceDraft, w string) {
 	case len(d.More.VMACMAC) > 0:
 		a.Report(syntax.General, "(%s) VMAC MAC address already specified - ignoring %s", d.Name, w)
 	case len(mac) != 6 && len(mac) != 5, len(mac) == 6 && strings.HasSuffix(w, ":"):
-		a.Report(syntax.General, "(%s) VMAC MAC address %s is malformed - ignoring", d.Name, w)
+		a.Report(syntax.General, "VMAC invalid MAC address %s - ignored", w)
 	case mac[0]&1 != 0:
 		a.Report(syntax.General, "VMAC MAC address is multicast %s - ignoring", w)
 	case mac[0] == 0 && mac[1] == 0 && mac[2] == 0x5e && mac[3] == 0 && (mac[4] == 1 || mac[4] == 2):
-		a.Report(syntax.General, "(%s) VMAC MAC address %s is in the range of VRRP - ignoring", d.Name, w)
+		a.Report(syntax.General, "VMAC MAC address not allowed to be RFC5798 address (%s) - ignoring", w)
 	default:
 		d.More.VMACMAC = mac
 	}
@@ -314,20 +312,24 @@ func setMAC(a *syntax.Args, d *instanceDraft, w string) {
 // vmacName takes the name of a VMAC or ipvlan interface.
 func (l *loader) vmacName(a *syntax.Args, d *instanceDraft, w string, field *string) {
 	link := l.machine.link(w)
+	kind := "VMAC"
+	if field == &d.More.IPVLANName {
+		kind = "IPVLAN"
+	}
 	switch {
 	case *field != "":
-		a.Report(syntax.General, "(%s) VMAC name already specified - ignoring %s", d.Name, w)
+		a.Report(syntax.General, "(%s) %s interface name already specified - ignoring %s", d.Name, kind, w)
 		return
 	case w == "" || len(w) > maxInterfaceName || w == "." || w == ".." || strings.ContainsAny(w, "/: \t"):
-		a.Report(syntax.General, "(%s) VMAC name '%s' is not valid - ignoring", d.Name, w)
+		a.Report(syntax.General, "VMAC interface name '%s' too long or invalid characters - ignoring", w)
 		return
 	case link != nil && (link.Kind != "macvlan" || !link.Private) && link.Kind != "ipvlan":
-		a.Report(syntax.General, "(%s) VMAC name '%s' is an existing interface - ignoring", d.Name, w)
+		a.Report(syntax.General, "(%s) interface %s already exists and is not a private macvlan; ignoring vmac if_name", d.Name, w)
 		return
 	}
 	for _, other := range l.draft.instances {
 		if other != d && (other.VMACName == w || other.More.IPVLANName == w) {
-			a.Report(syntax.General, "(%s) VMAC name '%s' is used by instance %s - ignoring", d.Name, w, other.Name)
+			a.Report(syntax.General, "(%s) VRRP instance %s is already using %s - ignoring name", d.Name, other.Name, w)
 			return
 		}
 	}

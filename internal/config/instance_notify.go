@@ -69,7 +69,7 @@ var instanceNotify = []keyword[*instanceDraft]{
 		name: "notify_deleted", args: "[COMMAND [USER [GROUP]]]", doc: "Command to run when a reload removes the instance; without it that is a fault.", example: "notify_deleted /usr/local/bin/notify.sh",
 		set: func(l *loader, d *instanceDraft, a *syntax.Args) {
 			if d.Notify.DeletedSet {
-				a.Report(syntax.General, "(%s) notify_deleted script already specified - ignoring %s", d.Name, a.Peek())
+				a.Report(syntax.General, "(%s) notify_deleted already specified - ignoring %s", d.Name, a.Peek())
 				return
 			}
 			d.Notify.DeletedSet = true
@@ -80,7 +80,7 @@ var instanceNotify = []keyword[*instanceDraft]{
 	},
 	{
 		name: "notify_priority_changes", args: "[BOOL]", status: pending, doc: "Write changes of priority to the pipes too.", example: "notify_priority_changes true",
-		set: instanceBool("invalid notify_priority_changes %s specified", func(d *instanceDraft, v bool) { d.prioChanges = &v }),
+		set: instanceBool("Invalid value '%s' for notify_priority_changes specified", func(d *instanceDraft, v bool) { d.prioChanges = &v }),
 	},
 	{
 		name: "smtp_alert", args: "[BOOL]", status: pending, doc: "Mail state changes.", example: "smtp_alert true",

@@ -62,7 +62,7 @@ var instanceTiming = []keyword[*instanceDraft]{
 		name: "down_timer_adverts", args: "COUNT", doc: "Missed adverts after which the master is down, 1 to 100.", example: "down_timer_adverts 3",
 		set: func(l *loader, d *instanceDraft, a *syntax.Args) {
 			if v, ok := l.uint(a, rule{low: 1, high: 100, bad: "(" + d.Name + "): Invalid down_timer_adverts [1:100] '%s'"}); ok {
-				d.DownTimerAdverts, d.downSet = int(v), true
+				d.DownTimerAdverts = int(v)
 			}
 		},
 	},

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,6 +28,13 @@ type Options struct {
 	Seed uint64
 }
 
+// maxDiagnostics is how many problems are kept. Further ones count only
+// where they make the verdict worse.
+const maxDiagnostics = 5000
+
+// maxHinted is how many problems get a hint, which takes time to find.
+const maxHinted = 200
+
 // Load reads the configuration that path names, which may be a pattern for
 // several files. The Config is never nil; it may be run only if the
 // diagnostics are not [Diagnostics.Fatal].
@@ -34,7 +42,7 @@ func Load(path string, opt Options) (*Config, Diagnostics) {
 	if opt.Host == nil {
 		opt.Host = System()
 	}
-	l := &loader{opt: opt, cfg: newConfig(), seen: map[string]int{}, noted: map[string]bool{}}
+	l := &loader{opt: opt, cfg: newConfig(), seen: map[string]int{}, noted: map[string]bool{}, draft: draft{byName: map[string]*instanceDraft{}}}
 	l.machine = newMachine(opt.Host)
 	if l.opt.ConfigID == "" {
 		l.opt.ConfigID, _, _ = strings.Cut(opt.Host.NodeName(), ".")
@@ -50,6 +58,7 @@ type loader struct {
 	diags   Diagnostics
 	seen    map[string]int  // message to index in diags, to say each once
 	noted   map[string]bool // keywords said to be not served yet
+	highest syntax.Code     // of all diagnostics
 	scan    *syntax.Scanner
 	cur     *syntax.Cursor
 	early   bool              // the globals are being read
@@ -64,6 +73,7 @@ type loader struct {
 // draft is what the checks need and the result does not hold.
 type draft struct {
 	instances    []*instanceDraft
+	byName       map[string]*instanceDraft
 	groups       []*groupDraft
 	bfds         []*BFD                       // every one that was named, usable or not
 	missingLink  bool                         // an interface that does not exist was named
@@ -87,6 +97,7 @@ func (l *loader) load(path string) {
 	defer func() { l.cfg.Files = l.scan.Files() }()
 	if !l.scan.Main(path) {
 		l.mainMissing()
+		l.finishGlobals()
 		return
 	}
 	var tape []syntax.Line
@@ -101,11 +112,12 @@ func (l *loader) load(path string) {
 	for _, ok := record(); ok; _, ok = record() {
 		// What a stopped reading left: later passes and messages need all of it.
 	}
+	l.finishGlobals()
+	l.checkGlobalScripts()
 	if l.halted() {
 		return
 	}
 	l.early = false
-	l.finishGlobals()
 	l.pass(func() (syntax.Line, bool) {
 		if len(tape) == 0 {
 			return syntax.Line{}, false
@@ -200,7 +212,9 @@ func (l *loader) statement(line syntax.Line, handle func(string, *syntax.Args) b
 		return
 	}
 	d := Diagnostic{Code: syntax.UnknownKeyword, Pos: line.Words[0].Pos, Text: fmt.Sprintf("Unknown keyword '%s'", name)}
-	if near := nearest(name, known()); near != "" {
+	if len(l.diags) >= maxHinted || l.muted {
+		// Nothing to add.
+	} else if near := nearest(name, known()); near != "" {
 		d.Hint = fmt.Sprintf("Did you mean '%s'?", near)
 	} else if home := l.homes(name); home == topLevel {
 		d.Hint = "It belongs outside all blocks: a '}' may be missing above."
@@ -291,17 +305,26 @@ func (l *loader) report(d Diagnostic) {
 // add is report for what has its prefix already.
 func (l *loader) add(d Diagnostic) {
 	d.Early = l.early
-	key := fmt.Sprintf("%s:%d:%s", d.Pos.File, d.Pos.Line, d.Text)
-	if i, ok := l.seen[key]; ok {
+	k := key(d)
+	if i, ok := l.seen[k]; ok {
 		// Said by the first reading and now by a later one, which names the file.
 		l.diags[i].Prefix = min(l.diags[i].Prefix, d.Prefix)
 		return
 	}
-	l.seen[key] = len(l.diags)
+	if len(l.diags) >= maxDiagnostics && d.Effect == syntax.Report && d.Code <= l.highest {
+		return
+	}
+	l.highest = max(l.highest, d.Code)
+	l.seen[k] = len(l.diags)
 	l.diags = append(l.diags, d)
 	if d.Effect == syntax.Stop && l.opt.StrictCompat {
 		l.stopped = true
 	}
+}
+
+// key tells diagnostics apart: one text is said once per line.
+func key(d Diagnostic) string {
+	return d.Pos.File + ":" + strconv.Itoa(d.Pos.Line) + ":" + d.Text
 }
 
 // notServed says once per keyword that nothing is done about it yet.

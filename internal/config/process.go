@@ -64,7 +64,7 @@ var processKeywords = &table[*processDraft]{name: "vrrp_track_process", rows: []
 			switch {
 			case !ok:
 			case int(v) > p.QuorumMax:
-				a.Report(syntax.General, "quorum (%d) for vrrp_track_process %s is above quorum_max (%d) - ignoring", v, p.Name, p.QuorumMax)
+				a.Report(syntax.General, "Quorum is greater than quorum_max - ignoring")
 			default:
 				p.Quorum = int(v)
 			}
@@ -77,7 +77,7 @@ var processKeywords = &table[*processDraft]{name: "vrrp_track_process", rows: []
 			switch {
 			case !ok:
 			case int(v) < p.Quorum && (v != 0 || p.Quorum != 1):
-				a.Report(syntax.General, "quorum_max (%d) for vrrp_track_process %s is below quorum (%d) - ignoring", v, p.Name, p.Quorum)
+				a.Report(syntax.General, "quorum_max is less than quorum - ignoring")
 			default:
 				p.QuorumMax = int(v)
 				if v == 0 {
@@ -150,7 +150,7 @@ func (l *loader) processDelay(a *syntax.Args, p *processDraft) (time.Duration, b
 func readProcess(l *loader, cfg *Config, a *syntax.Args) {
 	name, ok := a.Need()
 	if !ok {
-		l.cur.Skip()
+		l.cur.SkipBlock()
 		return
 	}
 	p := &processDraft{Process: &Process{Name: name, Pos: a.Line.Pos, Quorum: 1, QuorumMax: unlimited}}

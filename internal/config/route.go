@@ -53,7 +53,7 @@ func (l *loader) route(a *syntax.Args, static bool) (Route, bool) {
 		return Route{}, false
 	}
 	if !r.destSet {
-		r.drop("No destination for route '%s' - ignoring", a.Line.Text)
+		r.drop("Route must have a destination")
 		return Route{}, false
 	}
 	r.settle()
@@ -63,18 +63,20 @@ func (l *loader) route(a *syntax.Args, static bool) (Route, bool) {
 func (r *routeLine) settle() {
 	r.IPv6 = r.family == family6
 	if r.Protocol != keepalivedProtocol && !r.NoTrack {
-		r.a.Report(syntax.General, "Route protocol %d needs no_track - setting protocol to %d", r.Protocol, keepalivedProtocol)
+		r.a.Report(syntax.General, "Route cannot be tracked if protocol is not RTPROT_KEEPALIVED(%d), resetting protocol", keepalivedProtocol)
 		r.Protocol = keepalivedProtocol
 	}
 	if r.TrackGroup != "" && r.Dev == "" {
-		r.a.Report(syntax.General, "track_group %s needs dev - ignoring it", r.TrackGroup)
+		r.a.Report(syntax.General, "Static route cannot have track group if no oif specified")
 		r.TrackGroup = ""
 	}
 	switch {
 	case r.IPv6 && r.Realms != "":
-		r.drop("realms are for IPv4 routes only")
-	case !r.IPv6 && (r.Pref != nil || r.Expires != nil || r.From.IsValid()):
-		r.drop("pref, expires and from are for IPv6 routes only")
+		r.drop("realms are only valid for IPv4")
+	case !r.IPv6 && r.Pref != nil:
+		r.drop("pref is only valid for IPv6")
+	case !r.IPv6 && r.Expires != nil:
+		r.drop("expires is only valid for IPv6")
 	}
 }
 
@@ -84,7 +86,7 @@ func (r *routeLine) fits(f family, w string) bool {
 		r.family = f
 	}
 	if r.family != f {
-		r.drop("Route address %s is of another family than the rest", w)
+		r.drop("Cannot mix IPv4 and IPv6 addresses for route")
 		return false
 	}
 	return true
@@ -126,8 +128,14 @@ func (r *routeLine) named(what string, t nameTable, high uint64) (uint64, bool) 
 		return 0, false
 	}
 	v, ok := r.l.namedNumber(w, t, high)
-	if !ok {
-		r.drop("Invalid %s '%s' specified for route", what, w)
+	switch {
+	case ok:
+	case what == "tos":
+		r.drop("TOS value %s is invalid", w)
+	case what == "table":
+		r.drop("Routing table %s not found for route", w)
+	default:
+		r.drop("%s %s not found or invalid for route", capital(what), w)
 	}
 	return v, ok
 }
@@ -167,7 +175,7 @@ func (r *routeLine) destination(w string) {
 	}
 	p, ok := r.l.prefix(r.a, w)
 	if !ok {
-		r.drop("Invalid route destination %s", w)
+		r.drop("unknown route keyword %s", w)
 		return
 	}
 	if r.fits(familyOf(p.Addr()), w) {
@@ -260,7 +268,7 @@ func (r *routeLine) duration(name string) (uint32, bool) {
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || v < 0 || strings.ContainsAny(text, "exnip") {
-		r.drop("%s value %s is invalid", name, w)
+		r.drop("Invalid %s %s for route", name, w)
 		return 0, false
 	}
 	millis := v * unit
@@ -282,7 +290,7 @@ func (r *routeLine) device() (string, bool) {
 	if !ok {
 		return "", false
 	}
-	if !r.l.exists(r.a, w, fmt.Sprintf("WARNING - interface %s for route '%s' doesn't exist", w, r.a.Line.Text)) {
+	if !r.l.exists(r.a, w, fmt.Sprintf("WARNING - interface %s for VROUTE nexthop doesn't exist", w)) {
 		r.dropped = true
 		return "", false
 	}
@@ -327,7 +335,7 @@ func init() {
 			}
 			p, ok := r.l.prefix(r.a, w)
 			if !ok || !p.Addr().Is6() {
-				r.drop("Invalid route from address %s", w)
+				r.drop("route from address only supported with IPv6 (%s)", w)
 			} else if r.fits(family6, w) {
 				r.From = p
 			}
@@ -342,7 +350,7 @@ func init() {
 		"vrf": func(r *routeLine, _ string) {
 			if w, ok := r.need(); ok {
 				if link := r.l.machine.link(w); link == nil || link.Kind != "vrf" {
-					r.drop("%s is not a VRF", w)
+					r.drop("Route specified VRF %s is not a VRF", w)
 				}
 			}
 		},
@@ -375,10 +383,10 @@ func init() {
 		"as": func(r *routeLine, _ string) {
 			w, ok := r.need()
 			if ok && w == "to" {
-				w, ok = r.need()
+				_, ok = r.need()
 			}
 			if ok {
-				r.a.Report(syntax.General, "'as [to] %s' is not supported for routes - ignoring", w)
+				r.a.Report(syntax.General, "\"as to\" for MPLS only - ignoring")
 			}
 		},
 		"add":     func(r *routeLine, _ string) { r.Mode = RouteAdd },
@@ -419,7 +427,7 @@ func (r *routeLine) features(string) {
 		if w == "ecn" {
 			r.ECN = true
 		} else {
-			r.a.Report(syntax.General, "feature %s not supported for routes - ignoring", w)
+			r.a.Report(syntax.General, "feature %s not supported", w)
 		}
 	}
 }
@@ -454,7 +462,7 @@ func (r *routeLine) propagate(string) {
 	case w == "enabled" || w == "disabled":
 		r.TTLProp = new(w == "enabled")
 	default:
-		r.a.Report(syntax.General, "Unknown ttl-propagate '%s' for route - ignoring", w)
+		r.a.Report(syntax.General, "ttl-propagate value %s not recognised", w)
 	}
 }
 
@@ -589,7 +597,7 @@ func (r *routeLine) nexthops() {
 			case "realms":
 				hop.Realms, ok = r.realms()
 			default:
-				r.a.Report(syntax.General, "Unknown word '%s' trailing the nexthops of a route", w)
+				r.a.Report(syntax.General, "Route has trailing nonsense after nexthops - %s", w)
 				ok = false
 			}
 			if !ok {

@@ -35,7 +35,7 @@ func (l *loader) rule(a *syntax.Args, static bool) (Rule, bool) {
 	for w, ok := a.Next(); ok && !r.dropped; w, ok = a.Next() {
 		handle, known := ruleWords[w]
 		if !known {
-			r.drop("Unknown word '%s' in rule - ignoring the rule", w)
+			r.drop("Unknown rule option %s", w)
 			break
 		}
 		handle(r, w)
@@ -52,19 +52,24 @@ func (r *ruleLine) settle() {
 	tableAction := r.Action == RuleTable
 	switch {
 	case r.Action == RuleNone && !r.L3MDev:
-		r.drop("Rule '%s' has no action - ignoring", r.Text)
+		r.drop("No action specified for rule - ignoring")
 		return
 	case r.L3MDev && r.Action != RuleNone:
-		r.drop("Rule '%s' cannot have l3mdev and another action - ignoring", r.Text)
+		r.drop("Cannot specify l3mdev with other action")
 		return
 	case !tableAction && (r.Realms != "" || r.SuppressPrefix != nil || r.SuppressGroup != nil):
-		r.drop("realms and suppress are only for rules with a table")
+		r.drop("suppressor/realm specified for non table action - skipping")
 		return
 	case r.IPv6 && r.Realms != "":
-		r.drop("realms are for IPv4 rules only")
+		r.drop("realms is only valid for IPv4")
 		return
-	case r.Action == RuleGoto && (!r.prioritySet || r.Goto <= r.Priority):
-		r.drop("Rule goto %d needs a priority below the target", r.Goto)
+	case r.Action == RuleGoto && !r.prioritySet:
+		r.drop("Invalid rule - goto target %d specified without preference", r.Goto)
+	case r.Action == RuleGoto && r.Goto <= r.Priority:
+		r.drop("Invalid rule - preference %d >= goto target %d", r.Priority, r.Goto)
+		return
+	}
+	if r.dropped {
 		return
 	}
 	if !r.prioritySet {
@@ -77,11 +82,11 @@ func (r *ruleLine) settle() {
 		r.a.Report(syntax.General, "Rule has no preference specified - setting to %d. This is probably not what you want.", r.Priority)
 	}
 	if r.Protocol != keepalivedProtocol && !r.NoTrack {
-		r.a.Report(syntax.General, "Rule protocol %d needs no_track - setting protocol to %d", r.Protocol, keepalivedProtocol)
+		r.a.Report(syntax.General, "Rule cannot be tracked if protocol is not RTPROT_KEEPALIVED(%d), resetting protocol", keepalivedProtocol)
 		r.Protocol = keepalivedProtocol
 	}
 	if r.TrackGroup != "" && r.In == "" {
-		r.a.Report(syntax.General, "track_group %s needs iif - ignoring it", r.TrackGroup)
+		r.a.Report(syntax.General, "Static rule cannot have track_group if dev/iif not specified")
 		r.TrackGroup = ""
 	}
 }
@@ -91,7 +96,7 @@ func (r *ruleLine) fits(f family, w string) bool {
 		r.family = f
 	}
 	if r.family != f {
-		r.drop("Rule address %s is of another family than the rest", w)
+		r.drop("rule specification has mixed IPv4 and IPv6")
 		return false
 	}
 	return true
@@ -123,15 +128,21 @@ func (r *ruleLine) named(what string, t nameTable, high uint64) (uint64, bool) {
 		return 0, false
 	}
 	v, ok := r.l.namedNumber(w, t, high)
-	if !ok {
-		r.drop("Invalid rule %s %s", what, w)
+	switch {
+	case ok:
+	case what == "table":
+		r.drop("Routing table %s not found for rule", w)
+	case what == "tos" || what == "dsfield":
+		r.drop("TOS value %s is invalid", w)
+	default:
+		r.drop("%s %s is invalid", what, w)
 	}
 	return v, ok
 }
 
-func (r *ruleLine) act(action RuleAction, w string) {
+func (r *ruleLine) act(action RuleAction) {
 	if r.Action != RuleNone {
-		r.drop("Rule has more than one action at '%s'", w)
+		r.drop("Cannot specify more than one of table/nop/goto/blackhole/prohibit/unreachable/l3mdev for rule")
 		return
 	}
 	r.Action = action
@@ -140,14 +151,14 @@ func (r *ruleLine) act(action RuleAction, w string) {
 var ruleWords map[string]func(r *ruleLine, w string)
 
 func init() {
-	table := func(r *ruleLine, w string) {
+	table := func(r *ruleLine, _ string) {
 		v, ok := r.named("table", tableNames, 1<<32-1)
 		switch {
 		case !ok:
 		case v == 0:
-			r.drop("Invalid rule table 0")
+			r.drop("Table 0 is not valid")
 		default:
-			r.act(RuleTable, w)
+			r.act(RuleTable)
 			r.Table = uint32(v)
 		}
 	}
@@ -200,9 +211,10 @@ func init() {
 			}
 			if v, ok := r.l.namedNumber(w, protoNames, 255); ok {
 				r.Protocol = uint8(v)
-			} else {
-				r.a.Report(syntax.General, "Invalid rule protocol %s - ignoring", w)
+				return
 			}
+			r.a.Report(syntax.InvalidNumber, "%s", syntax.ParseUint(w, 0, 0, 255).Problem)
+			r.a.Report(syntax.General, "Invalid protocol %s", w)
 		},
 		"ipproto": (*ruleLine).ipProtocol,
 		"sport":   func(r *ruleLine, w string) { r.ports(w, &r.SourcePorts) },
@@ -213,15 +225,15 @@ func init() {
 				return
 			}
 			if action, known := ruleTypes[w]; known {
-				r.act(action, w)
+				r.act(action)
 			} else {
-				r.drop("Unknown rule type %s", w)
+				r.drop("Unknown rule option %s", w)
 			}
 		},
-		"nop": func(r *ruleLine, w string) { r.act(RuleNop, w) },
+		"nop": func(r *ruleLine, _ string) { r.act(RuleNop) },
 		"goto": func(r *ruleLine, w string) {
 			if v, ok := r.number(w, 0, 0, 1<<32-1); ok {
-				r.act(RuleGoto, w)
+				r.act(RuleGoto)
 				r.Goto = uint32(v)
 			}
 		},
@@ -229,7 +241,7 @@ func init() {
 		"track_group": (*ruleLine).group,
 	}
 	for name, action := range ruleTypes {
-		ruleWords[name] = func(r *ruleLine, w string) { r.act(action, w) }
+		ruleWords[name] = func(r *ruleLine, _ string) { r.act(action) }
 	}
 }
 
@@ -264,7 +276,7 @@ func (r *ruleLine) device(field *string) {
 	if !ok {
 		return
 	}
-	if !r.l.exists(r.a, w, fmt.Sprintf("WARNING - interface %s for rule '%s' doesn't exist", w, r.a.Line.Text)) {
+	if !r.l.exists(r.a, w, fmt.Sprintf("WARNING - interface %s for rule doesn't exist", w)) {
 		r.dropped = true
 		return
 	}
@@ -281,7 +293,7 @@ func (r *ruleLine) mark(string) {
 	v := syntax.ParseUint(value, 0, 0, 1<<32-1)
 	m := syntax.ParseUint(mask, 0, 0, 1<<32-1)
 	if v.Problem != "" || m.Problem != "" || value == "" || (masked && mask == "") {
-		r.drop("Invalid rule fwmark %s", w)
+		r.drop("Invalid rule fwmark %s specified", w)
 		return
 	}
 	r.Mark = new(uint32(v.Value))
@@ -318,7 +330,7 @@ func (r *ruleLine) users(string) {
 	}
 	low, high, ok := span(w, 1<<32-1)
 	if !ok {
-		r.drop("Invalid rule uidrange %s", w)
+		r.drop("Invalid uidrange %s specified", w)
 		return
 	}
 	r.UIDRange = &[2]uint32{uint32(low), uint32(high)}
@@ -331,7 +343,7 @@ func (r *ruleLine) ports(what string, field **[2]uint16) {
 	}
 	low, high, ok := span(w, 65535)
 	if !ok {
-		d := Diagnostic{Code: syntax.General, Text: fmt.Sprintf("Invalid rule %s range %s - ignoring", what, w)}
+		d := Diagnostic{Code: syntax.General, Text: fmt.Sprintf("invalid %s range %s", what, w)}
 		if syntax.ParseUint(w, 10, 0, 65535).Problem == "" {
 			d.Hint = fmt.Sprintf("A single port is written %s-%s.", w, w)
 		}
@@ -351,13 +363,13 @@ func (r *ruleLine) ipProtocol(string) {
 	} else if v, ok := r.l.opt.Host.Protocol(w); ok {
 		r.IPProto = &v
 	} else {
-		r.a.Report(syntax.General, "Invalid rule ipproto %s - ignoring", w)
+		r.a.Report(syntax.General, "Invalid ipproto %s", w)
 	}
 }
 
 func (r *ruleLine) group(string) {
 	if !r.static {
-		r.drop("Unknown word 'track_group' in rule - ignoring the rule")
+		r.drop("Unknown rule option track_group")
 		return
 	}
 	name, ok := r.need()

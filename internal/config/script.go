@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/syntax"
@@ -72,7 +73,7 @@ var scriptKeywords = &table[*scriptDraft]{name: "vrrp_script", rows: []keyword[*
 				s.userBad = true
 				a.Send(Diagnostic{
 					Code: syntax.General, Text: fmt.Sprintf("Unable to set uid/gid for script '%s'", s.Command.Raw),
-					Hint: err.Error() + ".", Action: "Create the user, or name another one.",
+					Hint: capital(err.Error()) + ".", Action: "Create the user, or name another one.",
 				})
 				return
 			}
@@ -91,9 +92,8 @@ func setScript(l *loader, s *scriptDraft, a *syntax.Args) {
 		a.Report(syntax.General, "%s", capital(err.Error()))
 		return
 	}
-	if len(pieces) == 0 {
-		a.Need()
-		return
+	if len(pieces) == 0 || strings.Trim(pieces[0].Text, " \t") == "" {
+		return // the end of the block says so
 	}
 	user, set := s.Command.User, s.Command.UserSet
 	s.Command = Command{Raw: pieces[0].Text, Pos: a.Line.Pos, User: user, UserSet: set}
@@ -128,7 +128,7 @@ func (l *loader) resultCount(a *syntax.Args, name string) int {
 func readScript(l *loader, cfg *Config, a *syntax.Args) {
 	name, ok := a.Need()
 	if !ok {
-		l.cur.Skip()
+		l.cur.SkipBlock()
 		return
 	}
 	s := &scriptDraft{Script: &Script{Name: name, Pos: a.Line.Pos, Interval: time.Second, Rise: 1, Fall: 1}}
@@ -140,7 +140,7 @@ func readScript(l *loader, cfg *Config, a *syntax.Args) {
 	case s.userBad:
 		return
 	case !s.Command.UserSet:
-		if !l.defaultUserUsable(s.Command.Raw) {
+		if !l.defaultUserUsable(name) {
 			return
 		}
 		s.Command.User = l.defaultUser()

@@ -5,9 +5,13 @@ import "strings"
 // nearest gives the known word that was most likely meant, or "".
 func nearest(word string, known []string) string {
 	best, bestDistance := "", len(word)/4+2
+	meant := plain(word)
 	for _, k := range known {
-		d := distance(plain(word), plain(k))
-		if d < bestDistance && d < len(k)-1 {
+		if len(k) > 2*len(word)+2 || len(word) > 2*len(k)+2 {
+			continue
+		}
+		d := distance(meant, plain(k))
+		if d < bestDistance && d < len(k)-1 && k != word {
 			best, bestDistance = k, d
 		}
 	}
@@ -15,7 +19,14 @@ func nearest(word string, known []string) string {
 }
 
 // plain drops what people put in or leave out of a name without noticing.
-func plain(s string) string { return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s)) }
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '_' || r == '-' {
+			return -1
+		}
+		return r
+	}, strings.ToLower(s))
+}
 
 // distance is the number of insertions, deletions, replacements and swaps of
 // neighbours that lead from a to b.

@@ -115,7 +115,7 @@ func (l *loader) addStatic(a *syntax.Args, v Address) {
 		if l.machine.link(v.Dev) == nil && !l.cfg.Global.DynamicInterfaces {
 			l.draft.missingLink = true
 			a.Send(Diagnostic{
-				Code: syntax.BadInterface, Text: fmt.Sprintf("Default interface %s for static address %s doesn't exist", v.Dev, v.Prefix.Addr()),
+				Code: syntax.BadInterface, Text: fmt.Sprintf("Static address %s requires either an interface or default interface must exist", v.Prefix.Addr()),
 				Action: "Add dev to the line, or set default_interface.",
 			})
 		}
@@ -146,7 +146,7 @@ func addLinkbeat(l *loader, cfg *Config, a *syntax.Args) {
 func addDebounce(l *loader, cfg *Config, a *syntax.Args) {
 	name, _ := a.Next()
 	if l.machine.link(name) == nil && !cfg.Global.DynamicInterfaces {
-		a.Report(syntax.Fatal, "unknown interface %s specified for interface_up_down_delays", name)
+		a.Report(syntax.Fatal, "unknown interface %s specified for up/down delay", name)
 		return
 	}
 	d := Debounce{Interface: name}
@@ -195,7 +195,7 @@ var trackGroupKeywords = &table[*trackGroupDraft]{name: "track_group", rows: []k
 		},
 		end: func(l *loader, g *trackGroupDraft) {
 			if len(g.Members) == 0 {
-				l.here(syntax.General, "Warning - empty group block")
+				l.here(syntax.General, "Warning - track group %s has empty group block", g.Name)
 			}
 		},
 	},
@@ -206,17 +206,17 @@ func readTrackGroup(l *loader, cfg *Config, a *syntax.Args) {
 	switch {
 	case !ok || a.Left() > 0:
 		a.Report(syntax.General, "track_group must have a name - skipping")
-		l.cur.Skip()
+		l.cur.SkipBlock()
 		return
 	case find(cfg.TrackGroups, func(g *TrackGroup) bool { return g.Name == name }) != nil:
 		a.Report(syntax.General, "track_group %s already defined", name)
-		l.cur.Skip()
+		l.cur.SkipBlock()
 		return
 	}
 	g := &trackGroupDraft{TrackGroup: &TrackGroup{Name: name, Pos: a.Line.Pos}}
 	parseOne(l, trackGroupKeywords, g)
 	if len(g.Members) == 0 {
-		l.here(syntax.General, "track_group %s has no members - removing", name)
+		l.here(syntax.General, "track group %s has no members - removing", name)
 		return
 	}
 	cfg.TrackGroups = append(cfg.TrackGroups, g.TrackGroup)

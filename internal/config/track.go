@@ -12,6 +12,8 @@ type trackKind struct {
 	word    string // in messages
 	keyword string
 	limit   int64 // of the weight, both ways
+	// capped: a weight of 254 is too much by one.
+	capped bool
 	// lenient: a wrong word after the weight is reported and the object tracked all the same.
 	lenient bool
 	find    func(l *loader, name string) (weight int, reverse, ok bool)
@@ -20,7 +22,7 @@ type trackKind struct {
 
 var (
 	trackScript = trackKind{
-		word: "script", keyword: "track_script", limit: 254, lenient: true,
+		word: "script", keyword: "track_script", limit: 254, capped: true, lenient: true,
 		find: func(l *loader, name string) (int, bool, bool) {
 			if s := find(l.cfg.Scripts, func(s *Script) bool { return s.Name == name }); s != nil {
 				return s.Weight, s.Reverse, true
@@ -108,7 +110,7 @@ func (l *loader) trackObject(a *syntax.Args, owner string, kind trackKind, list 
 			a.Report(syntax.General, "(%s) weight without value specified for track %s %s - ignoring", owner, kind.word, name)
 			return
 		}
-		l.trackWeight(a, owner, name, kind.limit, &t.Weight)
+		l.trackWeight(a, owner, name, kind.limit, kind.capped, &t.Weight)
 		switch w, more := a.Next(); {
 		case !more: // the reversal of the object stays
 		case w == "reverse":
@@ -130,12 +132,12 @@ func tracks(list []Track, name string) bool {
 }
 
 // trackWeight reads a weight; a wrong one leaves the value as it is.
-func (l *loader) trackWeight(a *syntax.Args, owner, name string, limit int64, weight *int) {
+func (l *loader) trackWeight(a *syntax.Args, owner, name string, limit int64, capped bool, weight *int) {
 	v, ok := l.int(a, rule{low: -limit, high: limit, bad: "(" + owner + ") weight %s for " + name + " must be between [-253..253] inclusive. Ignoring..."})
 	if !ok {
 		return
 	}
-	if v == 254 || v == -254 {
+	if capped && (v == 254 || v == -254) {
 		a.Report(syntax.General, "(%s) weight for %s cannot be +/-254. Setting to +/-253", owner, name)
 		v -= v / 254
 	}
@@ -162,7 +164,7 @@ func (l *loader) trackInterface(a *syntax.Args, owner string, list *[]Track) {
 			a.Report(syntax.General, "(%s) weight without value specified for track_interface %s - ignoring", owner, name)
 			return
 		}
-		l.trackWeight(a, owner, name, 254, &t.Weight)
+		l.trackWeight(a, owner, name, 254, true, &t.Weight)
 		switch w, more := a.Next(); {
 		case !more:
 		case w == "reverse":

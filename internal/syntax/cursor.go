@@ -73,10 +73,7 @@ func (c *Cursor) Open() {
 	case ok && l.IsOpen():
 		c.Next()
 	case ok:
-		c.report(Diagnostic{
-			Code: MissingOpen, Pos: l.Pos, Text: "Missing '{' at beginning of configuration block",
-			Action: "Put '{' after the keyword that opens the block.",
-		})
+		c.missingOpen(l)
 	}
 }
 
@@ -114,6 +111,9 @@ func (c *Cursor) Block(yield func(Line) bool) {
 	}
 }
 
+// Orphan says that a closing brace will come that nothing waits for.
+func (c *Cursor) Orphan() { c.unexpected++ }
+
 // UnexpectedOpen reports an opening brace that belongs to nothing.
 func (c *Cursor) UnexpectedOpen(l Line) {
 	c.unexpected++
@@ -128,6 +128,21 @@ func (c *Cursor) ExtraClose(l Line) {
 		c.report(Diagnostic{Code: UnexpectedClose, Pos: l.Pos, Text: "Extra '}' found"})
 	}
 	c.report(Diagnostic{Code: UnknownKeyword, Pos: l.Pos, Text: "Unknown keyword '}'"})
+}
+
+// SkipBlock leaves out the block of a keyword that cannot be used.
+func (c *Cursor) SkipBlock() {
+	if l, ok := c.Peek(); ok && !l.IsOpen() {
+		c.missingOpen(l)
+	}
+	c.Skip()
+}
+
+func (c *Cursor) missingOpen(l Line) {
+	c.report(Diagnostic{
+		Code: MissingOpen, Pos: l.Pos, Text: "Missing '{' at beginning of configuration block",
+		Action: "Put '{' after the keyword that opens the block.",
+	})
 }
 
 // Skip leaves out a block if one follows, whatever it holds.
@@ -156,6 +171,9 @@ const maxBlock = 5000
 // Closed says whether a block that follows has a closing brace before a line
 // for which stop holds. It reads ahead, not without limit, and takes nothing.
 func (c *Cursor) Closed(stop func(Line) bool) bool {
+	if l, ok := c.Peek(); !ok || !l.IsOpen() {
+		return false
+	}
 	for i, depth := 0, 0; i < maxBlock; i++ {
 		l, ok := c.PeekAt(i)
 		switch {
@@ -174,7 +192,7 @@ func (c *Cursor) Closed(stop func(Line) bool) bool {
 
 // Finish reports the blocks left open at the end.
 func (c *Cursor) Finish() {
-	if c.Unclosed > 0 {
+	if c.Unclosed += c.unexpected; c.Unclosed > 0 {
 		c.report(Diagnostic{
 			Code: MissingClose, Pos: c.last, Prefix: PrefixNone,
 			Text: fmt.Sprintf("There are %d missing '}'s or extra '{'s", c.Unclosed),

@@ -98,7 +98,11 @@ func (s *Scanner) substitute(text string, pos Pos) (out string, tail []string, c
 			i++
 			continue
 		}
-		if count++; count > maxSubstitutions || len(text)-ref.size+len(value.first) > MaxLine {
+		if count++; count > maxSubstitutions {
+			s.report(Diagnostic{Code: General, Pos: pos, Text: fmt.Sprintf("the definition of '%s' refers to itself", text[i:i+ref.size])})
+			return text, tail, changed
+		}
+		if len(text)-ref.size+len(value.first) > MaxLine {
 			s.report(Diagnostic{
 				Code: Log, Pos: pos, Text: fmt.Sprintf("substituting '%s' gives a line that is too long", text[i:i+ref.size]),
 				Hint: "A definition may refer to itself.",
@@ -106,6 +110,9 @@ func (s *Scanner) substitute(text string, pos Pos) (out string, tail []string, c
 			return text, tail, changed
 		}
 		changed = true
+		if s.copied += len(text); s.copied > maxCopied {
+			return text, tail, changed
+		}
 		text = text[:i] + value.first + text[i+ref.size:]
 		tail = append(value.rest, tail...)
 		// The replacement is looked at again from its start: definitions nest.

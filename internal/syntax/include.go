@@ -12,8 +12,8 @@ import (
 // content: the caller decides.
 var (
 	ErrDirectory  = errors.New("is a directory")
-	ErrNotRegular = errors.New("is not a regular file")
-	ErrExecutable = errors.New("is executable")
+	ErrNotRegular = errors.New("is not a regular non-executable file")
+	ErrExecutable = errors.New("is not a regular non-executable file")
 )
 
 // Checks says which failures of an include are errors.
@@ -75,7 +75,9 @@ func (s *Scanner) open(pattern string, checks Checks, pos Pos) bool {
 		frames  []*frame
 		matched bool
 	)
-	for _, alternative := range expandBraces(pattern) {
+	alternatives := expandBraces(pattern)
+	s.emitted += len(alternatives)
+	for _, alternative := range alternatives {
 		names := s.glob(dir, alternative)
 		matched = matched || len(names) > 0
 		if len(names) == 0 {
@@ -146,11 +148,17 @@ func (s *Scanner) glob(dir, pattern string) []string {
 // load reads one file.
 func (s *Scanner) load(dir, name string, checks Checks, main bool, pos Pos) *frame {
 	full := join(dir, name)
-	for _, f := range s.frames {
-		if f.file != nil && f.file.path == full {
+	parent, depth := s.top(), 0
+	for f := parent; f != nil; f = f.parent {
+		if path.Clean(f.path) == path.Clean(full) {
 			s.failed(name, "includes itself", checks, main, pos)
 			return nil
 		}
+		depth++
+	}
+	if depth > maxDepth || len(s.files) >= maxFiles {
+		s.failed(name, "is one too many", checks, main, pos)
+		return nil
 	}
 	data, err := s.opt.Read(full)
 	switch {
@@ -165,10 +173,10 @@ func (s *Scanner) load(dir, name string, checks Checks, main bool, pos Pos) *fra
 	}
 	s.files = append(s.files, full)
 	inherited := s.initialChecks()
-	if parent := s.top(); parent != nil {
+	if parent != nil {
 		inherited = parent.checks
 	}
-	return &frame{file: &file{name: name, path: full, dir: path.Dir(full), data: data, checks: inherited}}
+	return &frame{file: &file{parent: parent, name: name, path: full, dir: path.Dir(full), data: data, checks: inherited}}
 }
 
 func (s *Scanner) failed(name, why string, checks Checks, main bool, pos Pos) {
@@ -180,11 +188,17 @@ func (s *Scanner) failed(name, why string, checks Checks, main bool, pos Pos) {
 }
 
 func join(dir, name string) string {
-	if dir == "" || strings.HasPrefix(name, "/") {
+	if dir == "" || dir == "." || strings.HasPrefix(name, "/") {
 		return name
 	}
 	return strings.TrimSuffix(dir, "/") + "/" + name
 }
+
+// Limits of inclusion, far above what anyone needs.
+const (
+	maxDepth = 100
+	maxFiles = 10_000
+)
 
 // maxAlternatives bounds the names one pattern with braces may give.
 const maxAlternatives = 1024

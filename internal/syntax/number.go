@@ -48,7 +48,7 @@ func ParseUint(word string, base int, low, high uint64) Number {
 	value, err := strconv.ParseUint(orZero(digits), base, 64)
 	switch {
 	case err != nil || value > math.MaxInt64:
-		return Number{Problem: fmt.Sprintf("number '%s' outside integer range", word)}
+		return Number{Problem: fmt.Sprintf("number '%s' outside unsigned integer range", word)}
 	case value < low || value > high:
 		return Number{Value: int64(value), Problem: fmt.Sprintf("number '%s' outside range [%d, %d]", word, low, high)}
 	case rest != "":

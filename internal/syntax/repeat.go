@@ -97,8 +97,8 @@ func newSequence(params string, hex bool) (*loop, error) {
 	if len(fields) < 2 || len(fields) > 4 {
 		return nil, fmt.Errorf("~SEQ takes a name and one to three numbers")
 	}
-	if nameLen(fields[0]) != len(fields[0]) || fields[0] == "" {
-		return nil, fmt.Errorf("~SEQ cannot set '%s'", fields[0])
+	if fields[0] == "" {
+		return nil, fmt.Errorf("~SEQ without a name")
 	}
 	var numbers []int64
 	for _, f := range fields[1:] {
@@ -142,8 +142,8 @@ func newList(params string) (*loop, error) {
 	}
 	l := &loop{names: items[0].values}
 	for _, n := range l.names {
-		if n == "" || nameLen(n) != len(n) {
-			return nil, fmt.Errorf("~LST cannot set '%s'", n)
+		if n == "" {
+			return nil, fmt.Errorf("~LST without a name")
 		}
 	}
 	for _, item := range items[1:] {

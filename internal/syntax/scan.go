@@ -10,7 +10,10 @@ import (
 
 // MaxLines is the number of lines after which the expansion of definitions
 // and repetitions is refused.
-const MaxLines = 200_000
+const MaxLines = 50_000
+
+// maxCopied is the same for the bytes that substitutions copy.
+const maxCopied = 64 << 20
 
 // Options is what a Scanner needs of the world.
 type Options struct {
@@ -41,7 +44,8 @@ type Scanner struct {
 	collect  *collection
 	files    []string
 	emitted  int  // lines that came out of expansions
-	gaveUp   bool // MaxLines was reached
+	copied   int  // bytes that substitutions copied
+	gaveUp   bool // one of the two was too much
 	random   uint64
 	multiple bool // more than one file was read
 }
@@ -55,6 +59,7 @@ type frame struct {
 }
 
 type file struct {
+	parent          *file // whose include names this one
 	name, path, dir string
 	data            []byte
 	line            int
@@ -200,7 +205,7 @@ func (s *Scanner) fileLine(from *frame, raw string) {
 	text, lead, escaped, open := decomment(raw)
 	pos := Pos{File: f.name, Line: f.line, Col: lead + 1}
 	if open {
-		s.report(Diagnostic{Code: UnmatchedQuote, Pos: pos, Text: "Unterminated quote: '" + text + "'"})
+		s.report(Diagnostic{Code: UnmatchedQuote, Pos: pos, Text: "Unterminated quote '" + text + "'"})
 	}
 	if s.collect != nil && s.collect.from == from {
 		s.collectLine(text, strings.HasSuffix(raw, `\`), pos)
@@ -228,12 +233,12 @@ func (s *Scanner) fileLine(from *frame, raw string) {
 
 // expanded handles a line that came out of a definition or a loop.
 func (s *Scanner) expanded(text string, pos Pos) {
-	if s.emitted++; s.emitted > MaxLines {
+	if s.emitted++; s.emitted > MaxLines || s.copied > maxCopied {
 		if !s.gaveUp {
 			s.gaveUp = true
 			s.report(Diagnostic{
 				Code: General, Pos: pos,
-				Text: fmt.Sprintf("definitions and repetitions give more than %d lines - ignoring the rest", MaxLines),
+				Text: fmt.Sprintf("definitions and repetitions give too much after %d lines - ignoring the rest", s.emitted-1),
 			})
 		}
 		s.frames = slices.DeleteFunc(s.frames, func(f *frame) bool { return f.file == nil })
