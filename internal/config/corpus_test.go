@@ -83,6 +83,19 @@ func permissive(text string) *fakeHost {
 	return f
 }
 
+// corpusExceptions are the files whose verdict is not to be reached, with the
+// reason. Nothing but facts of the machine on which the verdicts were taken and
+// the differences of docs/compatibility.md may stand here.
+var corpusExceptions = map[string]struct {
+	strictToo bool
+	why       string
+}{
+	"052": {true, "the script's command has shell syntax: whether its first word was found is a fact of that machine"},
+	"080": {false, "the script's path goes through a symbolic link, which we resolve first, as keepalived 2.2.7 does"},
+	"236": {false, "enable_snmp_rfc* are known here as in distribution builds; that build had no RFC MIBs"},
+	"249": {false, "enable_snmp_rfc* are known here as in distribution builds; that build had no RFC MIBs"},
+}
+
 func TestCorpus(t *testing.T) {
 	dir := corpusDir(t)
 	table, err := os.ReadFile(filepath.Join(dir, "verdicts.tsv"))
@@ -137,6 +150,10 @@ func TestCorpus(t *testing.T) {
 			all++
 			if gotExit == wantExit && (slices.Equal(got, want) || !strict) {
 				agree++
+				continue
+			}
+			if e, ok := corpusExceptions[number]; ok && (e.strictToo || !strict) {
+				t.Logf("%s strict=%v differs: %s", number, strict, e.why)
 				continue
 			}
 			t.Errorf("%s strict=%v: exit got %s want %s\n got  %v\n want %v", number, strict, gotExit, wantExit, got, want)
