@@ -128,7 +128,8 @@ var knownDisagreements = []exception{
 	},
 	{
 		name: "settings for LVS", why: "what is for LVS alone is checked, too",
-		theirs:  regexp.MustCompile(`lvs_|smtp_alert_checker|checker_log_all_failures|no_checker_emails|rs_init_notifies|checker process real-time`),
+		said:    regexp.MustCompile(`lvs_|smtp_alert_checker|checker_log_all_failures|no_checker_emails|rs_init_notifies|checker process real-time`),
+		when:    func(theirs, ours int) bool { return theirs == config.ExitErrors && ours == config.ExitOK },
 		example: "global_defs {\nlvs_notify_fifo\n}\n",
 	},
 	{
