@@ -131,7 +131,7 @@ func (l *loader) addressOption(a *syntax.Args, x *addressLine, option string, us
 			a.Report(syntax.General, "Invalid scope '%s' specified for %s - ignoring", w, x.Prefix.Addr())
 			break
 		}
-		x.Scope, x.scopeSet = uint8(v), true
+		x.Scope, x.scopeSet = uint8(v), v != 0
 	case "brd", "broadcast":
 		x.broadcast(a, w)
 	case "label":
@@ -210,7 +210,7 @@ func (l *loader) peer(a *syntax.Args, x *addressLine, w string) bool {
 	case ip.Is4() != x.Prefix.Addr().Is4():
 		a.Report(syntax.General, "Peer address %s does not match address family", w)
 	default:
-		if strings.Contains(a.Line.Words[0].Text, "/") {
+		if !x.Prefix.IsSingleIP() {
 			a.Report(syntax.General, "Cannot specify address prefix when specifying peer address - ignoring")
 			x.Prefix = netip.PrefixFrom(x.Prefix.Addr(), ip.BitLen())
 		}

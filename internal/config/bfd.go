@@ -20,14 +20,16 @@ const maxBFDMillis = 4294967
 var bfdKeywords = &table[*bfdDraft]{name: "bfd_instance", rows: []keyword[*bfdDraft]{
 	{
 		name: "neighbor_ip", aliases: []string{"neighbour_ip"}, args: "ADDRESS", doc: "The other end.", example: "neighbor_ip 192.0.2.11",
-		set: func(_ *loader, b *bfdDraft, a *syntax.Args) {
+		set: func(l *loader, b *bfdDraft, a *syntax.Args) {
 			w, ok := a.Need()
 			if !ok {
 				return
 			}
-			if b.Neighbor, ok = address(w); !ok {
+			if b.Neighbor, ok = bareAddress(w); !ok {
 				b.badNeighbor = true
 				a.Report(syntax.General, "Configuration error: BFD instance %s has malformed neighbor address %s, ignoring instance", b.Name, w)
+				l.cur.SkipRest()
+				l.blockEnded = true
 			}
 		},
 	},
@@ -38,7 +40,7 @@ var bfdKeywords = &table[*bfdDraft]{name: "bfd_instance", rows: []keyword[*bfdDr
 			if !ok {
 				return
 			}
-			ip, ok := address(w)
+			ip, ok := bareAddress(w)
 			if !ok {
 				a.Report(syntax.General, "Configuration error: BFD instance %s has malformed source address %s, ignoring", b.Name, w)
 				return

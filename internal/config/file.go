@@ -11,9 +11,10 @@ var fileKeywords = &table[*TrackFile]{name: "track_file", rows: []keyword[*Track
 	{
 		name: "file", args: "PATH", doc: "The file; it holds a number.", example: "file /run/maintenance",
 		set: func(_ *loader, f *TrackFile, a *syntax.Args) {
-			w, ok := a.Need()
+			w, ok := a.Next()
 			switch {
 			case !ok:
+				a.Report(syntax.General, "track file file name missing")
 			case f.Path != "":
 				a.Report(syntax.General, "File already set for track file %s - ignoring %s", f.Name, w)
 			default:
@@ -65,7 +66,7 @@ func setFileInit(_ *loader, f *TrackFile, a *syntax.Args) {
 			continue
 		}
 		n := syntax.ParseInt(w, 10, -1<<31, 1<<31-1)
-		if n.Problem != "" {
+		if n.Problem != "" || w == "" {
 			a.Report(syntax.General, "Unknown track file init option %s", w)
 			continue
 		}

@@ -171,25 +171,3 @@ next:
 	}
 	l.scan.SetChecks(checks)
 }
-
-// globalLVS are the keywords of global_defs about virtual servers only.
-// Their arguments are not looked at.
-var globalLVS = lvsRows(
-	"smtp_alert_checker", "checker_log_all_failures", "no_checker_emails", "rs_init_notifies",
-	"lvs_timeouts", "lvs_flush", "lvs_flush_on_stop", "lvs_flush_onstop", "lvs_sync_daemon",
-	"lvs_notify_fifo", "lvs_notify_fifo_script", "lvs_netlink_cmd_rcv_bufs", "lvs_netlink_cmd_rcv_bufs_force",
-	"lvs_netlink_monitor_rcv_bufs", "lvs_netlink_monitor_rcv_bufs_force", "enable_snmp_checker",
-	"nftables_ipvs", "nftables_ipvs_priority", "nftables_ipvs_start_fwmark",
-	"snmp_vs_stats_update_interval", "snmp_rs_stats_update_interval",
-)
-
-func lvsRows(names ...string) []keyword[*Global] {
-	rows := make([]keyword[*Global], 0, len(names))
-	for _, name := range names {
-		rows = append(rows, keyword[*Global]{
-			name: name, args: "...", status: ignored, doc: "For virtual servers, which Holdfast leaves alone.", example: name,
-			set: skip[*Global],
-		})
-	}
-	return rows
-}

@@ -251,6 +251,10 @@ func globalCommand(field func(*Global) **Command, name string) func(*loader, *Gl
 
 func scriptTimeout(field func(*Global) *time.Duration) func(*loader, *Global, *syntax.Args) {
 	return func(l *loader, g *Global, a *syntax.Args) {
+		if a.Left() == 0 {
+			a.Report(syntax.General, "%s requires value", a.Keyword())
+			return
+		}
 		bad := a.Keyword() + " '%s' must be in [1, 1000] - ignoring"
 		if v, ok := l.uint(a, rule{low: 1, high: 1000, bad: bad}); ok {
 			*field(g) = time.Duration(v) * time.Second
@@ -277,6 +281,8 @@ func setFIFO(field func(*Global) *FIFO) func(*loader, *Global, *syntax.Args) {
 				return
 			}
 			f.User = &user
+		} else if !l.defaultUserUsable(a.Keyword()) {
+			return
 		}
 		f.Path = path
 	}

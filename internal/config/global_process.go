@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,6 +101,10 @@ func processRows() []keyword[*Global] {
 			keyword[*Global]{
 				name: p.prefix + "_priority", args: "-20..19", status: ignored, doc: "Nice value of the " + name + " process.", example: p.prefix + "_priority -10",
 				set: func(l *loader, g *Global, a *syntax.Args) {
+					if a.Left() == 0 {
+						a.Report(syntax.General, "No %s process priority specified", name)
+						return
+					}
 					v, ok := l.int(a, rule{low: -20, high: 19, bad: "Invalid " + name + " process priority specified"})
 					if !ok {
 						v = 0
@@ -155,20 +160,14 @@ func (l *loader) affinity(a *syntax.Args, name string, p *ProcessSettings) {
 	}
 	p.CPUs = nil
 	for a.Left() > 0 {
-		w := a.Peek()
 		v, ok := l.uint(a, rule{low: 0, high: int64(l.opt.Host.CPUs() - 1), bad: "Invalid cpu_id:%s specified for " + name + " process"})
 		if !ok {
 			p.CPUs = nil
 			return
 		}
-		for _, cpu := range p.CPUs {
-			if cpu == int(v) {
-				a.Report(syntax.General, "Duplicate cpu_id:%s specified for %s process", w, name)
-				p.CPUs = nil
-				return
-			}
+		if !slices.Contains(p.CPUs, int(v)) {
+			p.CPUs = append(p.CPUs, int(v))
 		}
-		p.CPUs = append(p.CPUs, int(v))
 	}
 }
 
@@ -267,6 +266,9 @@ func setUmask(_ *loader, g *Global, a *syntax.Args) {
 		return
 	}
 	if w != "" && w[0] >= '0' && w[0] <= '9' {
+		if a.Left() > 0 {
+			a.Report(syntax.General, "Extra parameter(s) to umask option")
+		}
 		v, err := strconv.ParseUint(w, 0, 16)
 		if err != nil || v > 0o777 {
 			a.Report(syntax.General, "invalid umask value %s", w)

@@ -76,7 +76,7 @@ var instanceNetwork = []keyword[*instanceDraft]{
 	},
 	{
 		name: "unicast_fault_no_peer", doc: "Without a valid peer the instance is in fault state.", example: "unicast_fault_no_peer",
-		set: func(_ *loader, d *instanceDraft, _ *syntax.Args) { d.faultNoPeer = true },
+		set: func(_ *loader, d *instanceDraft, _ *syntax.Args) { d.faultNoPeer, d.unicastKeyword = true, true },
 	},
 	{
 		name: "check_unicast_src", doc: "Take adverts only from the peers.", example: "check_unicast_src",
@@ -165,12 +165,14 @@ var instanceNetwork = []keyword[*instanceDraft]{
 	},
 }
 
-// bareAddress reads an address, leaving out a length or a range end behind it.
+// bareAddress reads an address, leaving out a range end or else a length
+// behind it.
 func bareAddress(w string) (netip.Addr, bool) {
-	if i := strings.IndexAny(w, "-/"); i >= 0 {
-		w = w[:i]
+	bare, _, cut := strings.Cut(w, "-")
+	if !cut {
+		bare, _, _ = strings.Cut(w, "/")
 	}
-	return address(w)
+	return address(bare)
 }
 
 func setSource(_ *loader, d *instanceDraft, a *syntax.Args) {

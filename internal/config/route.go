@@ -61,6 +61,9 @@ func (l *loader) route(a *syntax.Args, static bool) (Route, bool) {
 }
 
 func (r *routeLine) settle() {
+	if r.family == familyUnset && (r.Pref != nil || r.Expires != nil) {
+		r.family = family6
+	}
 	r.IPv6 = r.family == family6
 	if r.Protocol != keepalivedProtocol && !r.NoTrack {
 		r.a.Report(syntax.General, "Route cannot be tracked if protocol is not RTPROT_KEEPALIVED(%d), resetting protocol", keepalivedProtocol)
@@ -158,7 +161,7 @@ func (r *routeLine) destination(w string) {
 				return
 			}
 		}
-	} else if n := syntax.ParseUint(w, 10, 0, 255); n.Problem == "" && w != "" && r.a.Left() > 0 && !strings.ContainsAny(w, "./") {
+	} else if n := syntax.ParseUint(w, 10, 0, 255); n.Problem == "" && w != "" {
 		r.Type, r.typeSet = uint8(n.Value), true
 		if w, ok = r.need(); !ok {
 			return

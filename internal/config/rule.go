@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/holdfast-ha/holdfast/internal/syntax"
@@ -198,9 +199,17 @@ func init() {
 		"dev": input, "iif": input,
 		"oif": func(r *ruleLine, _ string) { r.device(&r.Out) },
 		"tunnel-id": func(r *ruleLine, w string) {
-			if v, ok := r.number(w, 0, 0, 1<<63-1); ok {
-				r.TunnelID = new(v)
+			v, ok := r.need()
+			if !ok {
+				return
 			}
+			id, err := strconv.ParseUint(v, 0, 64)
+			if err != nil {
+				r.a.Report(syntax.InvalidNumber, "%s", syntax.ParseUint(v, 0, 0, 1<<64-1).Problem)
+				r.drop("Invalid %s %s specified", w, v)
+				return
+			}
+			r.TunnelID = &id
 		},
 		"uidrange": (*ruleLine).users,
 		"l3mdev":   func(r *ruleLine, _ string) { r.L3MDev = true },
@@ -258,7 +267,13 @@ func swallowRule(f family) func(*ruleLine, string) {
 
 func (r *ruleLine) address(what string, field *netip.Prefix) {
 	w, ok := r.need()
-	if !ok || w == "default" || w == "any" || w == "all" {
+	if !ok {
+		return
+	}
+	if w == "default" || w == "any" || w == "all" {
+		if r.family != familyUnset {
+			r.drop("rule specification has mixed IPv4 and IPv6")
+		}
 		return
 	}
 	p, ok := r.l.prefix(r.a, w)
@@ -319,6 +334,9 @@ func (r *ruleLine) realms(string) {
 // span reads N-N.
 func span(w string, high uint64) (low, top uint64, ok bool) {
 	from, to, cut := strings.Cut(w, "-")
+	if rest := strings.IndexFunc(to, func(r rune) bool { return r < '0' || r > '9' }); rest > 0 {
+		to = to[:rest] // keepalived looks no further
+	}
 	a, b := syntax.ParseUint(from, 10, 0, high), syntax.ParseUint(to, 10, 0, high)
 	return uint64(a.Value), uint64(b.Value), cut && from != "" && to != "" && a.Problem == "" && b.Problem == "" && a.Value <= b.Value
 }

@@ -154,7 +154,7 @@ func readValues[T any](l *loader, k *keyword[T], v T, a *syntax.Args) {
 		l.blockEnded = true
 		l.cur.Orphan()
 	}
-	for line := range l.cur.Block {
+	for line := range l.cur.Values {
 		line, ok := l.reread(line)
 		if !ok || !use {
 			continue

@@ -266,7 +266,7 @@ func groupInterval(field func(*GARPGroup) *time.Duration) func(*loader, *GARPGro
 		if !ok {
 			return
 		}
-		*field(g) = v
+		*field(g), l.draft.garpInterval = v, true
 		if v >= time.Second {
 			a.Report(syntax.Log, "The garp_group %s is very large - %v", a.Keyword(), v)
 		}
@@ -292,8 +292,9 @@ func (l *loader) joinGARPGroup(a *syntax.Args, g *GARPGroup, name string) {
 
 func readGARPGroup(l *loader, cfg *Config, a *syntax.Args) {
 	g := &GARPGroup{Pos: a.Line.Pos}
+	l.draft.garpInterval = false
 	parseOne(l, garpGroupKeywords, g)
-	if g.GARPInterval == 0 && g.GNAInterval == 0 {
+	if !l.draft.garpInterval {
 		l.here(syntax.General, "garp group %d does not have any delay set - removing", len(cfg.GARPGroups))
 		return
 	}

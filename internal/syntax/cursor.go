@@ -114,6 +114,23 @@ func (c *Cursor) Block(yield func(Line) bool) {
 // Orphan says that a closing brace will come that nothing waits for.
 func (c *Cursor) Orphan() { c.unexpected++ }
 
+// Values gives the lines of an open block of values up to its closing brace,
+// which is taken. An opening brace is a value like any other.
+func (c *Cursor) Values(yield func(Line) bool) {
+	for {
+		l, ok := c.Next()
+		switch {
+		case !ok:
+			c.Unclosed++
+			return
+		case l.IsClose():
+			return
+		case !yield(l):
+			return
+		}
+	}
+}
+
 // UnexpectedOpen reports an opening brace that belongs to nothing.
 func (c *Cursor) UnexpectedOpen(l Line) {
 	c.unexpected++
@@ -147,10 +164,16 @@ func (c *Cursor) missingOpen(l Line) {
 
 // Skip leaves out a block if one follows, whatever it holds.
 func (c *Cursor) Skip() {
-	if l, ok := c.Peek(); !ok || !l.IsOpen() {
-		return
+	if l, ok := c.Peek(); ok && l.IsOpen() {
+		c.skip(0)
 	}
-	for depth := 0; ; {
+}
+
+// SkipRest leaves out what is left of an open block.
+func (c *Cursor) SkipRest() { c.skip(1) }
+
+func (c *Cursor) skip(depth int) {
+	for {
 		l, ok := c.Next()
 		switch {
 		case !ok:

@@ -82,9 +82,7 @@ func (s *Scanner) repeat(text string, pos Pos) bool {
 	if err != nil {
 		return bad(err.Error())
 	}
-	if l.body = body; body == "" {
-		return bad("Repetition of nothing")
-	}
+	l.body = body
 	s.push(&frame{loop: l, pos: pos})
 	return true
 }

@@ -158,7 +158,7 @@ func (s *Scanner) step() {
 		for i, n := range name {
 			s.defs[n] = definition{lines: []string{value[i]}}
 		}
-		s.expanded(f.loop.body, f.pos)
+		s.repeated(f, f.loop.body)
 	default:
 		if len(f.lines) == 0 {
 			s.frames = s.frames[:len(s.frames)-1]
@@ -229,6 +229,22 @@ func (s *Scanner) fileLine(from *frame, raw string) {
 		}
 	}
 	s.line(from, text, pos, escaped, open, true)
+}
+
+// repeated handles a line that came out of a loop. What it gives may be a
+// definition or a conditional line, so references are replaced first.
+func (s *Scanner) repeated(f *frame, body string) {
+	if strings.HasPrefix(body, "$") || strings.HasPrefix(body, "@") {
+		text, tail, _ := s.substitute(body, f.pos)
+		if len(tail) > 0 {
+			s.push(&frame{lines: tail, pos: f.pos})
+		}
+		if strings.HasPrefix(text, "@") {
+			text, _ = s.condition(text)
+		}
+		body = text
+	}
+	s.expanded(body, f.pos)
 }
 
 // expanded handles a line that came out of a definition or a loop.
