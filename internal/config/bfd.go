@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/syntax"
@@ -137,7 +138,7 @@ func bfdTime(low int64, field func(*bfdDraft) *time.Duration) func(*loader, *bfd
 		n := syntax.ParseDecimal(w, 3, low*1000, maxBFDMillis*1000)
 		if n.Problem != "" {
 			a.Report(syntax.InvalidNumber, "%s", n.Problem)
-			if !n.Usable {
+			if !n.Usable || strings.HasPrefix(n.Problem, "invalid") {
 				l.badValue(a, bfdBad(b, a.Keyword(), fmt.Sprintf("%d-%d", low, maxBFDMillis)), w)
 				return
 			}

@@ -25,7 +25,7 @@ func (l *loader) joinGroups() {
 			case d.group != nil:
 				l.general(g.Pos, "Virtual router %s cannot exist in more than one sync group; ignoring %s", name, g.Name)
 			default:
-				d.group = g.SyncGroup
+				d.group, d.groupDraft = g.SyncGroup, g
 				members = append(members, name)
 			}
 		}
@@ -151,6 +151,9 @@ func (l *loader) checkVRIDs() bool {
 // unicast or both multicast, receive each other's adverts.
 func (l *loader) collide(a, b *instanceDraft) bool {
 	if !a.Unicast {
+		if l.machine.link(a.Interface) == nil {
+			return false // it may turn out to be any interface
+		}
 		return l.baseOf(a.Interface) == l.baseOf(b.Interface) && l.groupOf(a) == l.groupOf(b)
 	}
 	if a.Interface != "" && b.Interface != "" && a.Interface != b.Interface {

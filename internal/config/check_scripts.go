@@ -45,13 +45,18 @@ func (l *loader) checkScripts() {
 		c.Path = f.path
 		return f
 	}
+	// Of several scripts with one name the first is the one that is tracked.
+	first := map[string]*Script{}
+	for _, s := range slices.Backward(l.cfg.Scripts) {
+		first[s.Name] = s
+	}
 	l.cfg.Scripts = slices.DeleteFunc(l.cfg.Scripts, func(s *Script) bool {
 		f := use(&s.Command)
 		s.Insecure = f.verdict == scriptInsecure || f.verdict == scriptInhibited
 		if f.verdict == scriptOK {
 			return false
 		}
-		l.disableScript(s, f)
+		l.disableScript(s, f, first[s.Name] == s)
 		return true
 	})
 	for _, n := range l.notifies() {
@@ -124,8 +129,8 @@ func (l *loader) notifies() []namedNotify {
 	return list
 }
 
-// disableScript removes a script and all that track it.
-func (l *loader) disableScript(s *Script, f finding) {
+// disableScript removes a script and, where it is the one meant, all that track it.
+func (l *loader) disableScript(s *Script, f finding, tracked bool) {
 	d := Diagnostic{Code: syntax.General, Pos: s.Command.Pos, Prefix: syntax.PrefixNone, Hint: f.why}
 	switch f.verdict {
 	case scriptNotFound:
@@ -137,6 +142,9 @@ func (l *loader) disableScript(s *Script, f finding) {
 		d.Text = fmt.Sprintf("Disabling track script %s due to insecure", s.Name)
 	}
 	l.report(d)
+	if !tracked {
+		return
+	}
 	gone := func(t Track) bool { return t.Name == s.Name }
 	for _, i := range l.draft.instances {
 		i.TrackScripts = slices.DeleteFunc(i.TrackScripts, gone)

@@ -498,15 +498,41 @@ func (l *loader) finish() {
 		switch {
 		case d.prioChanges != nil:
 			d.More.PriorityChanges = *d.prioChanges
-		case d.group != nil && d.group.PriorityChanges:
-			d.More.PriorityChanges = true
+		case d.groupDraft != nil && d.groupDraft.prioChanges != nil:
+			d.More.PriorityChanges = *d.groupDraft.prioChanges
 		default:
 			d.More.PriorityChanges = g.More.PriorityChanges
 		}
 	}
 	for _, x := range l.draft.groups {
 		x.SMTPAlert = mailed(g, x.smtpAlert)
+		x.PriorityChanges = x.prioChanges != nil && *x.prioChanges
 	}
+	if !l.opt.Test {
+		l.dropUnusedScripts()
+	}
+}
+
+// dropUnusedScripts leaves out scripts that nothing tracks. A configuration
+// test says nothing about them.
+func (l *loader) dropUnusedScripts() {
+	used := map[string]bool{}
+	for _, d := range l.draft.instances {
+		for _, t := range d.TrackScripts {
+			used[t.Name] = true
+		}
+	}
+	for _, g := range l.draft.groups {
+		for _, t := range g.TrackScripts {
+			used[t.Name] = true
+		}
+	}
+	l.cfg.Scripts = slices.DeleteFunc(l.cfg.Scripts, func(s *Script) bool {
+		if !used[s.Name] {
+			l.general(s.Pos, "Warning - script %s is not used", s.Name)
+		}
+		return !used[s.Name]
+	})
 }
 
 // mailed says whether state changes are mailed.

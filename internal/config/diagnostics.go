@@ -30,6 +30,8 @@ func (d Diagnostics) ExitStatus() int {
 	highest, stopped, early, include := syntax.Log, false, false, false
 	for _, x := range d {
 		switch x.Effect {
+		case syntax.Abandon:
+			return ExitOK
 		case syntax.Stop:
 			stopped, early = true, early || x.Early
 		case syntax.RefuseInclude:
@@ -58,7 +60,7 @@ func (d Diagnostics) ExitStatus() int {
 // Fatal says whether the daemon must not start with, or reload to, this configuration.
 func (d Diagnostics) Fatal() bool {
 	for _, x := range d {
-		if x.Effect != syntax.Report {
+		if x.Effect != syntax.Report && x.Effect != syntax.Abandon {
 			return true
 		}
 	}

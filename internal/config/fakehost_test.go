@@ -99,7 +99,7 @@ func (f *fakeHost) host() *Host {
 			}
 			return []byte(c), nil
 		},
-		NetNS:    func(string) bool { return true },
+		NetNS:    func(name string) bool { return name != "absent" && !strings.Contains(name, "$") },
 		Protocol: func(name string) (uint8, bool) { return 6, name == "tcp" },
 	}
 }

@@ -56,8 +56,8 @@ func lvs(name, args string, check func(*loader, *Global, *syntax.Args)) keyword[
 	if strings.HasPrefix(name, "snmp_") {
 		k.since = "2.2.8"
 	}
-	if args != "" && args[0] != '[' {
-		k.example += " " + lvsExamples[args]
+	if example := lvsExamples[args]; example != "" {
+		k.example += " " + example
 	}
 	return k
 }
@@ -65,7 +65,7 @@ func lvs(name, args string, check func(*loader, *Global, *syntax.Args)) keyword[
 // lvsExamples are arguments, by what they are called.
 var lvsExamples = map[string]string{
 	"BYTES": "1048576", "NUMBER": "1000", "SECONDS": "5", "PATH [USER [GROUP]]": "/run/lvs.fifo",
-	"COMMAND [USER [GROUP]]": "/usr/local/bin/reader.sh", "INTERFACE [INSTANCE [ID]] [OPTION...]": "eth0 VI_1",
+	"[tcp N] [tcpfin N] [udp N]": "tcp 7200", "COMMAND [USER [GROUP]]": "/usr/local/bin/reader.sh", "INTERFACE [INSTANCE [ID]] [OPTION...]": "eth0 VI_1",
 }
 
 func lvsPlain(names ...string) []keyword[*Global] {

@@ -2,7 +2,7 @@ package config
 
 import (
 	"net/netip"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/syntax"
@@ -369,7 +369,7 @@ func setIPTables(l *loader, g *Global, a *syntax.Args) {
 		case !ok && i == 1 && m.IPTablesIn != "INPUT":
 			m.IPTablesOut = ""
 		case !ok:
-		case w == "" || len(w) > maxChain:
+		case w == "" || len(w) >= maxChain:
 			a.Report(syntax.General, "vrrp_iptables name '%s' is empty or too long", w)
 		default:
 			*field = w
@@ -384,7 +384,7 @@ func setIPTables(l *loader, g *Global, a *syntax.Args) {
 func setIPSets(_ *loader, g *Global, a *syntax.Args) {
 	g.More.IPSets = nil
 	for w, ok := a.Next(); ok; w, ok = a.Next() {
-		if w == "" || len(w) > 31 || strings.Contains(strings.Join(g.More.IPSets, " "), w+" ") {
+		if w == "" || len(w) > 31 || slices.Contains(g.More.IPSets, w) {
 			a.Report(syntax.General, "vrrp_ipsets name '%s' is empty, too long or used twice", w)
 			continue
 		}

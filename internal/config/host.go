@@ -9,6 +9,8 @@ import (
 type Host struct {
 	// Links lists the network interfaces. It is called once per Load.
 	Links func() ([]Link, error)
+	// LinksIn is Links for a named network namespace; nil: Links serves for all.
+	LinksIn func(netns string) ([]Link, error)
 	// User looks a user up by name; the group of the result is the user's own.
 	User func(name string) (User, error)
 	// Group looks a group up by name.
@@ -80,18 +82,21 @@ type machine struct {
 	*Host
 	links map[string]*Link
 	names []string
-	err   error
 }
 
-func newMachine(h *Host) *machine {
-	m := &machine{Host: h, links: map[string]*Link{}}
-	list, err := h.Links()
-	m.err = err
+// readLinks takes the interfaces of a network namespace; "": the one the
+// program is in.
+func (m *machine) readLinks(netns string) error {
+	read := m.Links
+	if netns != "" && m.LinksIn != nil {
+		read = func() ([]Link, error) { return m.LinksIn(netns) }
+	}
+	list, err := read()
 	for i := range list {
 		m.links[list[i].Name] = &list[i]
 		m.names = append(m.names, list[i].Name)
 	}
-	return m
+	return err
 }
 
 // link finds an interface; nil: there is none of that name.

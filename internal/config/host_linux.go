@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"github.com/holdfast-ha/holdfast/internal/syntax"
@@ -25,6 +26,7 @@ import (
 func System() *Host {
 	return &Host{
 		Links:      systemLinks,
+		LinksIn:    systemLinksIn,
 		User:       systemUser,
 		Group:      systemGroup,
 		Self:       systemSelf,
@@ -42,8 +44,25 @@ func System() *Host {
 	}
 }
 
-func systemLinks() ([]Link, error) {
-	list, err := netlink.LinkList()
+func systemLinks() ([]Link, error) { return linksOf(&netlink.Handle{}) }
+
+func systemLinksIn(name string) ([]Link, error) {
+	ns, err := netns.GetFromName(name)
+	if err != nil {
+		return nil, err
+	}
+	defer ns.Close()
+	h, err := netlink.NewHandleAt(ns)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	return linksOf(h)
+}
+
+// linksOf lists the interfaces that a netlink handle sees.
+func linksOf(h *netlink.Handle) ([]Link, error) {
+	list, err := h.LinkList()
 	// A dump that changed while it was read is still the best answer there is.
 	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
 		return nil, err
@@ -53,7 +72,7 @@ func systemLinks() ([]Link, error) {
 		names[l.Attrs().Index] = l.Attrs().Name
 	}
 	addresses := map[int][]int{}
-	all, err := netlink.AddrList(nil, netlink.FAMILY_ALL)
+	all, err := h.AddrList(nil, netlink.FAMILY_ALL)
 	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ type instanceDraft struct {
 	vips, excluded map[addressKey]bool
 	peers          map[netip.Addr]bool
 	group          *SyncGroup
+	groupDraft     *groupDraft
 }
 
 type family uint8

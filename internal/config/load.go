@@ -22,6 +22,9 @@ type Options struct {
 	StrictCompat bool
 	// AllConfig makes every include that fails an error.
 	AllConfig bool
+	// NetNS is the network namespace the daemon is to run in, over the one in
+	// the file; "": that one.
+	NetNS string
 	// Host is the machine the configuration is for; nil: this one.
 	Host *Host
 	// Seed feeds ${_RANDOM}; 0: the time of day.
@@ -43,7 +46,7 @@ func Load(path string, opt Options) (*Config, Diagnostics) {
 		opt.Host = System()
 	}
 	l := &loader{opt: opt, cfg: newConfig(), seen: map[string]int{}, noted: map[string]bool{}, draft: draft{byName: map[string]*instanceDraft{}}}
-	l.machine = newMachine(opt.Host)
+	l.machine = &machine{Host: opt.Host, links: map[string]*Link{}}
 	if l.opt.ConfigID == "" {
 		l.opt.ConfigID, _, _ = strings.Cut(opt.Host.NodeName(), ".")
 	}
@@ -115,7 +118,7 @@ func (l *loader) load(path string) {
 	}
 	l.finishGlobals()
 	l.checkGlobalScripts()
-	if l.halted() {
+	if l.halted() || !l.enter() {
 		return
 	}
 	l.early = false
@@ -131,6 +134,33 @@ func (l *loader) load(path string) {
 		return
 	}
 	l.complete()
+}
+
+// enter looks up the interfaces of the network namespace that is asked for.
+// Without it keepalived ends its test and calls it a success.
+func (l *loader) enter() bool {
+	name := l.cfg.Global.More.NetNS
+	if l.opt.NetNS != "" {
+		name = l.opt.NetNS
+	}
+	if name != "" && !l.opt.Host.NetNS(name) {
+		d := Diagnostic{
+			Code: syntax.Log, Prefix: syntax.PrefixNone, Text: fmt.Sprintf("network namespace '%s' does not exist", name),
+			Hint: "Interfaces are looked up in the namespace of this program.",
+		}
+		if l.opt.StrictCompat && l.opt.Test {
+			d.Effect, d.Hint = syntax.Abandon, ""
+		}
+		l.report(d)
+		if d.Effect == syntax.Abandon {
+			return false
+		}
+		name = ""
+	}
+	if err := l.machine.readLinks(name); err != nil {
+		l.report(Diagnostic{Code: syntax.Log, Prefix: syntax.PrefixNone, Text: fmt.Sprintf("cannot list the network interfaces: %v", err)})
+	}
+	return true
 }
 
 // halted says whether keepalived ends after the globals.

@@ -70,6 +70,7 @@ const (
 	Refuse                      // the configuration cannot be run
 	Stop                        // as Refuse, and keepalived reads no further
 	RefuseInclude               // as Refuse: a file that had to be there is not
+	Abandon                     // a configuration test ends here, with success
 )
 
 // Diagnostic is one thing to say about a configuration.
