@@ -68,7 +68,7 @@ var globalFiles = []keyword[*Global]{
 		set: boolean(func(g *Global) *bool { return &g.More.DataUseInstance }),
 	},
 	{
-		name: "json_version", args: "1|2", since: "2.2.8", status: pending, doc: "Layout of the JSON dump.", example: "json_version 2",
+		name: "json_version", args: "1|2", since: "2.2.8", doc: "Layout of the JSON dump.", example: "json_version 2",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			if a.Left() == 0 {
 				a.Report(syntax.General, "json_version missing version")

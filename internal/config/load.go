@@ -94,7 +94,7 @@ func (l *loader) load(path string) {
 		seed = uint64(time.Now().UnixNano())
 	}
 	l.scan = syntax.NewScanner(syntax.Options{
-		ConfigID: l.opt.ConfigID, AllChecks: l.opt.AllConfig, Seed: seed,
+		ConfigID: l.opt.ConfigID, AllChecks: l.opt.AllConfig, PlainMain: l.opt.StrictCompat, Seed: seed,
 		Glob: l.opt.Host.Glob, Read: l.opt.Host.ReadFile, Getenv: l.opt.Host.Getenv, Report: l.add,
 	})
 	l.early = true

@@ -162,7 +162,7 @@ func (s *Scanner) load(dir, name string, checks Checks, main bool, pos Pos) *fra
 	}
 	data, err := s.opt.Read(full)
 	switch {
-	case errors.Is(err, ErrExecutable) && main:
+	case errors.Is(err, ErrExecutable) && main && !s.opt.PlainMain:
 		s.report(Diagnostic{
 			Code: Log, Text: fmt.Sprintf("Configuration file '%s' is executable", name),
 			Hint: "keepalived does not read such a file.", Action: "Remove the execute permission.",

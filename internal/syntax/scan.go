@@ -21,6 +21,8 @@ type Options struct {
 	ConfigID string
 	// AllChecks turns every plain include into one that must succeed (--all-config).
 	AllChecks bool
+	// PlainMain refuses a main file that is executable, as an include does.
+	PlainMain bool
 	// Glob lists the existing paths that match a pattern of *, ? and [], sorted.
 	Glob func(pattern string) []string
 	// Read gives the content of a file; see ErrDirectory and its neighbours.
