@@ -115,9 +115,11 @@ func (sv *survey) sockets() []dump.Socket {
 
 func (sv *survey) socket(s *socket) dump.Socket {
 	in, out := s.conn.FDs()
+	// The receive buffer is that of the configuration, which has none for a
+	// socket as a whole: 0, as with keepalived.
 	k := dump.Socket{
 		FDIn: in, FDOut: out, Interface: s.spec.Interface, IPv6: s.spec.IPv6, AH: s.spec.Proto == advert.ProtoAH,
-		Unicast: s.spec.Unicast, Address: s.spec.Source, ReceiveBuffer: s.spec.RcvBuf,
+		Unicast: s.spec.Unicast, Address: s.spec.Source,
 	}
 	for _, m := range sv.members {
 		if m.sock.Load() == s {

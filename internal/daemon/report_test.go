@@ -441,16 +441,17 @@ func TestViewsOfAStuckRunner(t *testing.T) {
 }
 
 func TestScriptUser(t *testing.T) {
+	const tracked = "vrrp_instance V {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n 192.0.2.9\n }\n track_script {\n s\n }\n}\n"
 	for name, c := range map[string]struct {
 		conf string
 		want config.User
 	}{
 		"named": {"global_defs {\n script_user checker\n}\n", config.User{Name: "checker", UID: 998, GID: 997}},
 		"of a script": {
-			"vrrp_script s {\n script /etc/s.sh\n}\n", config.User{Name: "root"},
+			"vrrp_script s {\n script /etc/s.sh\n}\n" + tracked, config.User{Name: "root"},
 		},
 		"nobody says": {
-			"vrrp_script s {\n script /etc/s.sh\n user checker\n}\n", config.User{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())},
+			"vrrp_script s {\n script /etc/s.sh\n user checker\n}\n" + tracked, config.User{UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
