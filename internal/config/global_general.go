@@ -245,7 +245,11 @@ func globalCommand(field func(*Global) **Command, name string) func(*loader, *Gl
 			a.Report(syntax.General, "%s script already specified", name)
 			return
 		}
-		*field(g) = l.command(a)
+		empty := a.Peek() == ""
+		if *field(g) = l.command(a); *field(g) == nil || empty {
+			*field(g) = nil
+			a.Report(syntax.General, "Invalid %s script", name)
+		}
 	}
 }
 
@@ -309,20 +313,22 @@ func (l *loader) here(code syntax.Code, format string, args ...any) {
 
 // user reads USER [GROUP].
 func (l *loader) user(a *syntax.Args) (User, error) {
-	var group string
 	name, _ := a.Next()
-	group, _ = a.Next()
-	return l.lookup(name, group)
+	groups := []string(nil)
+	if group, ok := a.Next(); ok {
+		groups = append(groups, group)
+	}
+	return l.lookup(name, groups...)
 }
 
 // lookup finds a user and, when one is named, a group.
-func (l *loader) lookup(name, group string) (User, error) {
+func (l *loader) lookup(name string, groups ...string) (User, error) {
 	u, err := l.opt.Host.User(name)
 	if err != nil {
 		return User{}, fmt.Errorf("there is no user '%s'", name)
 	}
 	u.Name = name
-	if group != "" {
+	for _, group := range groups[:min(1, len(groups))] {
 		if u.GID, err = l.opt.Host.Group(group); err != nil {
 			return User{}, fmt.Errorf("there is no group '%s'", group)
 		}
@@ -356,11 +362,11 @@ func (l *loader) command(a *syntax.Args) *Command {
 		}
 		c.User = l.defaultUser()
 	} else {
-		group := ""
-		if len(pieces) > 2 {
-			group = pieces[2].Text
+		var groups []string
+		for _, p := range pieces[2:] {
+			groups = append(groups, p.Text)
 		}
-		if c.User, err = l.lookup(pieces[1].Text, group); err != nil {
+		if c.User, err = l.lookup(pieces[1].Text, groups...); err != nil {
 			a.Send(Diagnostic{
 				Code: syntax.Log, Text: fmt.Sprintf("Invalid user/group for script %s - ignoring", c.Raw),
 				Hint: capital(err.Error()) + ".",

@@ -202,10 +202,10 @@ func (l *loader) pass(next func() (syntax.Line, bool)) {
 			l.statement(line, l.topLevel, topNames)
 		}
 	}
-	l.muted = false
-	if !l.stopped {
+	if !l.stopped && !l.muted {
 		l.cur.Finish()
 	}
+	l.muted = false
 }
 
 // topLevel handles a keyword outside all blocks.

@@ -161,7 +161,7 @@ func (r *routeLine) destination(w string) {
 				return
 			}
 		}
-	} else if n := syntax.ParseUint(w, 10, 0, 255); n.Problem == "" && w != "" {
+	} else if n := syntax.ParseUint(w, 10, 0, 255); n.Problem == "" {
 		r.Type, r.typeSet = uint8(n.Value), true
 		if w, ok = r.need(); !ok {
 			return

@@ -203,11 +203,16 @@ func init() {
 			if !ok {
 				return
 			}
-			id, err := strconv.ParseUint(v, 0, 64)
-			if err != nil {
-				r.a.Report(syntax.InvalidNumber, "%s", syntax.ParseUint(v, 0, 0, 1<<64-1).Problem)
-				r.drop("Invalid %s %s specified", w, v)
-				return
+			n := syntax.ParseUint(v, 0, 0, 1<<64-1)
+			id := uint64(n.Value)
+			if n.Problem != "" {
+				// The upper half of the range does not fit a Number.
+				var err error
+				if id, err = strconv.ParseUint(v, 0, 64); err != nil {
+					r.a.Report(syntax.InvalidNumber, "%s", n.Problem)
+					r.drop("Invalid %s %s specified", w, v)
+					return
+				}
 			}
 			r.TunnelID = &id
 		},

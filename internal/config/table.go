@@ -152,7 +152,6 @@ func readValues[T any](l *loader, k *keyword[T], v T, a *syntax.Args) {
 	if !use && l.opt.StrictCompat {
 		// keepalived takes the closing brace of the values for that of the block around them.
 		l.blockEnded = true
-		l.cur.Orphan()
 	}
 	for line := range l.cur.Values {
 		line, ok := l.reread(line)

@@ -10,11 +10,10 @@ type Cursor struct {
 	ahead  []Line
 	end    bool
 	last   Pos
-	// Unclosed counts the blocks that the end of the input left open.
-	Unclosed int
-	// unexpected counts the opening braces that belonged to nothing: their
-	// closing braces are no surprise.
-	unexpected int
+	// open counts the opening braces without a closing one so far. It is all
+	// keepalived goes by when it complains about the balance of braces; which
+	// block a brace ends is another matter.
+	open int
 }
 
 // NewCursor reads from next.
@@ -35,12 +34,21 @@ func NewStringCursor(text string, report func(Diagnostic)) *Cursor {
 
 // Next takes the next line.
 func (c *Cursor) Next() (Line, bool) {
-	if l, ok := c.Peek(); ok {
-		c.ahead = c.ahead[1:]
-		c.last = l.Pos
-		return l, true
+	l, ok := c.Peek()
+	if !ok {
+		return Line{}, false
 	}
-	return Line{}, false
+	c.ahead = c.ahead[1:]
+	c.last = l.Pos
+	switch {
+	case l.IsOpen():
+		c.open++
+	case l.IsClose() && c.open > 0:
+		c.open--
+	case l.IsClose():
+		c.report(Diagnostic{Code: UnexpectedClose, Pos: l.Pos, Text: "Extra '}' found"})
+	}
+	return l, true
 }
 
 // Peek looks at the next line.
@@ -99,7 +107,6 @@ func (c *Cursor) Block(yield func(Line) bool) {
 		l, ok := c.Next()
 		switch {
 		case !ok:
-			c.Unclosed++
 			return
 		case l.IsClose():
 			return
@@ -111,9 +118,6 @@ func (c *Cursor) Block(yield func(Line) bool) {
 	}
 }
 
-// Orphan says that a closing brace will come that nothing waits for.
-func (c *Cursor) Orphan() { c.unexpected++ }
-
 // Values gives the lines of an open block of values up to its closing brace,
 // which is taken. An opening brace is a value like any other.
 func (c *Cursor) Values(yield func(Line) bool) {
@@ -121,7 +125,6 @@ func (c *Cursor) Values(yield func(Line) bool) {
 		l, ok := c.Next()
 		switch {
 		case !ok:
-			c.Unclosed++
 			return
 		case l.IsClose():
 			return
@@ -133,17 +136,11 @@ func (c *Cursor) Values(yield func(Line) bool) {
 
 // UnexpectedOpen reports an opening brace that belongs to nothing.
 func (c *Cursor) UnexpectedOpen(l Line) {
-	c.unexpected++
 	c.report(Diagnostic{Code: UnexpectedOpen, Pos: l.Pos, Text: "Unexpected '{' - ignoring"})
 }
 
-// ExtraClose reports a closing brace without block.
+// ExtraClose reports a closing brace where no block is open.
 func (c *Cursor) ExtraClose(l Line) {
-	if c.unexpected > 0 {
-		c.unexpected--
-	} else {
-		c.report(Diagnostic{Code: UnexpectedClose, Pos: l.Pos, Text: "Extra '}' found"})
-	}
 	c.report(Diagnostic{Code: UnknownKeyword, Pos: l.Pos, Text: "Unknown keyword '}'"})
 }
 
@@ -215,10 +212,10 @@ func (c *Cursor) Closed(stop func(Line) bool) bool {
 
 // Finish reports the blocks left open at the end.
 func (c *Cursor) Finish() {
-	if c.Unclosed += c.unexpected; c.Unclosed > 0 {
+	if c.open > 0 {
 		c.report(Diagnostic{
 			Code: MissingClose, Pos: c.last, Prefix: PrefixNone,
-			Text: fmt.Sprintf("There are %d missing '}'s or extra '{'s", c.Unclosed),
+			Text: fmt.Sprintf("There are %d missing '}'s or extra '{'s", c.open),
 		})
 	}
 }

@@ -16,9 +16,9 @@ type Number struct {
 	Usable bool
 }
 
-// ParseInt reads a signed number in the given base (0: C notation) within
-// [low, high]. Blanks and a sign in front are allowed, nothing may follow.
-// The empty word is 0. When high is below low only the width of 64 bits limits it.
+// ParseInt reads a signed number of 32 bits in the given base (0: C notation)
+// within [low, high]. Blanks and a sign in front are allowed, nothing may
+// follow. The empty word is 0.
 func ParseInt(word string, base int, low, high int64) Number {
 	digits, negative, rest := scanNumber(word, &base)
 	if digits == "" && word != "" {
@@ -26,9 +26,9 @@ func ParseInt(word string, base int, low, high int64) Number {
 	}
 	value, err := strconv.ParseInt(sign(negative)+orZero(digits), base, 64)
 	switch {
-	case err != nil:
+	case err != nil, value < math.MinInt32 || value > math.MaxInt32:
 		return Number{Problem: fmt.Sprintf("number '%s' outside integer range", word)}
-	case low <= high && (value < low || value > high):
+	case value < low || value > high:
 		return Number{Value: value, Problem: fmt.Sprintf("number '%s' outside range [%d, %d]", word, low, high)}
 	case rest != "":
 		return Number{Value: value, Problem: fmt.Sprintf("invalid number '%s'", word), Usable: true}
@@ -47,7 +47,7 @@ func ParseUint(word string, base int, low, high uint64) Number {
 	}
 	value, err := strconv.ParseUint(orZero(digits), base, 64)
 	switch {
-	case err != nil || value > math.MaxInt64:
+	case err != nil || value > math.MaxInt64, value > math.MaxUint32 && high <= math.MaxUint32:
 		return Number{Problem: fmt.Sprintf("number '%s' outside unsigned integer range", word)}
 	case value < low || value > high:
 		return Number{Value: int64(value), Problem: fmt.Sprintf("number '%s' outside range [%d, %d]", word, low, high)}

@@ -100,7 +100,7 @@ func newSequence(params string, hex bool) (*loop, error) {
 	}
 	var numbers []int64
 	for _, f := range fields[1:] {
-		n := ParseInt(f, 0, -1<<31, 1<<32)
+		n := ParseInt(f, 0, -1<<31, 1<<31-1)
 		if n.Problem != "" || f == "" {
 			return nil, fmt.Errorf("~SEQ with invalid number '%s'", f)
 		}
