@@ -66,7 +66,7 @@ func setFileInit(_ *loader, f *TrackFile, a *syntax.Args) {
 			continue
 		}
 		n := syntax.ParseInt(w, 10, -1<<31, 1<<31-1)
-		if n.Problem != "" || w == "" {
+		if n.Problem != "" || strings.IndexAny(w, "0123456789-") != 0 {
 			a.Report(syntax.General, "Unknown track file init option %s", w)
 			continue
 		}

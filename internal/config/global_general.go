@@ -245,7 +245,7 @@ func globalCommand(field func(*Global) **Command, name string) func(*loader, *Gl
 			a.Report(syntax.General, "%s script already specified", name)
 			return
 		}
-		empty := a.Peek() == ""
+		empty := strings.Trim(a.Peek(), " \t") == ""
 		if *field(g) = l.command(a); *field(g) == nil || empty {
 			*field(g) = nil
 			a.Report(syntax.General, "Invalid %s script", name)
