@@ -45,6 +45,7 @@ func (f *fakeHost) host() *Host {
 		NodeName: func() string { return f.nodeName },
 		CPUs:     func() int { return 2 },
 		Getenv:   func(name string) string { return f.env[name] },
+		Getwd:    func() (string, error) { return "/etc/keepalived", nil },
 		Resolve: func(host, _ string) error {
 			if f.noHosts {
 				return fmt.Errorf("lookup %s: no such host", host)

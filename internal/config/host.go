@@ -23,6 +23,8 @@ type Host struct {
 	CPUs func() int
 	// Getenv gives an environment variable; "": unset.
 	Getenv func(name string) string
+	// Getwd is the working directory; nil: not known.
+	Getwd func() (string, error)
 	// Resolve says whether a mail server's name and port stand for something.
 	Resolve func(host, port string) error
 	// Lstat describes a file without following a symbolic link.

@@ -33,6 +33,7 @@ func System() *Host {
 		NodeName:   systemNodeName,
 		CPUs:       runtime.NumCPU,
 		Getenv:     os.Getenv,
+		Getwd:      os.Getwd,
 		Resolve:    systemResolve,
 		Lstat:      systemLstat,
 		Readlink:   os.Readlink,

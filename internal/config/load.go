@@ -93,8 +93,12 @@ func (l *loader) load(path string) {
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
+	cwd := ""
+	if getwd := l.opt.Host.Getwd; getwd != nil {
+		cwd, _ = getwd() // without it ${_PWD} stays relative
+	}
 	l.scan = syntax.NewScanner(syntax.Options{
-		ConfigID: l.opt.ConfigID, AllChecks: l.opt.AllConfig, PlainMain: l.opt.StrictCompat, Seed: seed,
+		ConfigID: l.opt.ConfigID, AllChecks: l.opt.AllConfig, PlainMain: l.opt.StrictCompat, Seed: seed, Cwd: cwd,
 		Glob: l.opt.Host.Glob, Read: l.opt.Host.ReadFile, Getenv: l.opt.Host.Getenv, Report: l.add,
 	})
 	l.early = true

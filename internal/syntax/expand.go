@@ -2,6 +2,7 @@ package syntax
 
 import (
 	"fmt"
+	"path"
 	"strconv"
 	"strings"
 )
@@ -201,7 +202,10 @@ func (s *Scanner) builtin(ref reference, pos Pos) (string, bool) {
 	switch {
 	case ref.name == "_PWD" && plain:
 		if f := s.top(); f != nil {
-			return f.dir, true
+			if strings.HasPrefix(f.dir, "/") || s.opt.Cwd == "" {
+				return f.dir, true
+			}
+			return path.Join(s.opt.Cwd, f.dir), true
 		}
 	case ref.name == "_INSTANCE" && plain:
 		return s.opt.ConfigID, true

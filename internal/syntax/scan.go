@@ -29,6 +29,8 @@ type Options struct {
 	Read func(path string) ([]byte, error)
 	// Getenv serves ${_ENV NAME}; nil: every variable is unset.
 	Getenv func(string) string
+	// Cwd is what ${_PWD} puts in front of a relative directory.
+	Cwd string
 	// WorkDir is the directory that relative names start from; "": as they are.
 	WorkDir string
 	// Seed feeds ${_RANDOM}.
