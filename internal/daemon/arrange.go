@@ -353,11 +353,22 @@ func (d *Daemon) applyAddresses(m *member) {
 	d.log.detailf("(%s) setting VIPs.", set.cfg.Name)
 	m.holding = true
 	res, err := m.holder.Apply(ctx, set.addresses)
-	for _, f := range res.Failed {
-		d.log.infof("(%s) %v", set.cfg.Name, f)
-	}
+	m.sayFailed(res.Failed)
 	if err != nil && !d.opt.StrictCompat {
 		m.runner.post(m.id, fsm.AddressLost{Addr: "set", Link: set.cfg.Interface, Why: "is incomplete: trying again"})
+	}
+}
+
+// sayFailed logs what could not be set: at once when it is something else than
+// before, and otherwise once a minute, since it is tried again each second.
+func (m *member) sayFailed(failed []kernel.Failure) {
+	now, text := time.Now(), fmt.Sprint(failed)
+	if len(failed) > 0 && text == m.failed && now.Sub(m.failedWhen) < sendPause {
+		return
+	}
+	m.failed, m.failedWhen = text, now
+	for _, f := range failed {
+		m.runner.log.infof("(%s) %v", m.name(), f)
 	}
 }
 

@@ -32,8 +32,10 @@ type member struct {
 	id     fsm.ID
 
 	// Of the hands' goroutine.
-	holder  *kernel.Holder
-	holding bool
+	holder     *kernel.Holder
+	holding    bool
+	failed     string // what could not be set the last time, and when that was said
+	failedWhen time.Time
 
 	// sock is where adverts leave; nil while the interface is not there.
 	sock atomic.Pointer[socket]
