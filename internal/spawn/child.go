@@ -38,7 +38,7 @@ type child struct {
 
 	mu       sync.Mutex
 	phase    phase
-	id       int            // process id, in alive
+	id       int            // process id, from alive on; may be signalled in alive only
 	sent     syscall.Signal // the last signal sent for time limit or context
 	termSent bool
 	killSent bool
@@ -48,7 +48,8 @@ func newChild(c *Cmd) *child {
 	return &child{cmd: c, done: make(chan struct{})}
 }
 
-// pid returns the process id, 0 if there is none to be signalled.
+// pid returns the process id, 0 before there is one. A child that was just
+// told to end may be over by now: the number is for reports.
 func (p *child) pid() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -201,7 +202,7 @@ func (p *child) wait() {
 	})
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.phase, p.id = over, 0
+	p.phase = over
 	const exited = 1 // CLD_EXITED
 	if err == nil && info.Code != exited && (p.termSent || p.killSent) {
 		signalGroup(pid, syscall.SIGKILL)
