@@ -110,14 +110,14 @@ func (p *program) hold() int {
 	for _, note := range opts.notes {
 		log.Info(note)
 	}
-	load := func() (*config.Config, config.Diagnostics) {
-		return config.Load(opts.configFile, config.Options{
-			ConfigID: opts.configID, Detail: opts.detail > 0, StrictCompat: opts.strictCompat, AllConfig: opts.allConfig,
-		})
-	}
-	cfg, diags := load()
+	load := p.source()
+	first := load.Read(false)
+	cfg, diags := first.Config, first.Diagnostics
 	log.Info("Configuration file " + opts.configFile)
 	daemon.LogDiagnostics(log, diags)
+	if first.Moving != "" {
+		log.Warn(first.Moving + " is still being written: starting with what it holds now")
+	}
 	if diags.Fatal() {
 		return p.refused(diags)
 	}
@@ -149,6 +149,15 @@ func (p *program) hold() int {
 	}
 	log.Info(fmt.Sprintf("Stopped Keepalived v%s (Holdfast %s)", compatVersion, version))
 	return exitOK
+}
+
+// source reads the configuration that the command line names.
+func (p *program) source() daemon.Source {
+	return func(read func(string) ([]byte, error), test bool) (*config.Config, config.Diagnostics) {
+		opt := testOptions(p.opts)
+		opt.Test, opt.Host.ReadFile = test, read
+		return config.Load(p.opts.configFile, opt)
+	}
 }
 
 // banner says at the start what runs, and on what.

@@ -30,7 +30,7 @@ type Options struct {
 	IgnoreInterrupt bool
 	Umask           int // of dump files
 	Detail          bool
-	Load            func() (*config.Config, config.Diagnostics)
+	Load            Source
 	// Started is called when addresses are being watched over.
 	Started func() error
 	Log     *slog.Logger
@@ -63,6 +63,7 @@ type Daemon struct {
 
 	files fileWriter // of dumps; has goroutines of its own
 
+	planned   *planned // what reload_time_file says; nil: there is none
 	reloading bool
 	again     bool // a reload was asked for while one was under way
 	started   time.Time
@@ -168,6 +169,7 @@ func (d *Daemon) begin() error {
 		return err
 	}
 	d.track(d.cfg)
+	d.plan(d.cfg)
 	return nil
 }
 
@@ -202,6 +204,9 @@ func (d *Daemon) shutdown() {
 	d.log.infof("Stopping")
 	process.Stopping()
 	d.stopTracking()
+	if d.planned != nil {
+		d.planned.cancel()
+	}
 	begun := time.Now()
 	deadline := begun.Add(releaseTime)
 	for _, r := range d.runners {

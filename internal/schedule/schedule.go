@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -33,9 +34,35 @@ const (
 	rest = 100 * time.Millisecond
 )
 
+// Schedule is what a file says of the next reload.
+type Schedule struct {
+	Options
+	text string // what was last read
+	when When
+	set  bool
+	next atomic.Pointer[time.Time]
+}
+
+// New makes a schedule, which does nothing until it runs.
+func New(o Options) *Schedule { return &Schedule{Options: o} }
+
+// Next is the time of the next reload; the zero Time: none is planned. Any
+// goroutine may ask.
+func (s *Schedule) Next() time.Time {
+	if t := s.next.Load(); t != nil {
+		return *t
+	}
+	return time.Time{}
+}
+
+// plan notes the next reload; false: none.
+func (s *Schedule) plan(w When, set bool) {
+	s.when, s.set = w, set
+	s.next.Store(&w.At)
+}
+
 // Run follows the file until the context ends.
-func Run(ctx context.Context, o Options) {
-	s := &schedule{Options: o}
+func (s *Schedule) Run(ctx context.Context) {
 	var events <-chan string
 	if s.read == nil {
 		s.read = s.readFile
@@ -68,15 +95,8 @@ func Run(ctx context.Context, o Options) {
 	}
 }
 
-type schedule struct {
-	Options
-	text string // what was last read
-	when When
-	set  bool
-}
-
 // watch gives the names of files in the folder with which something happened.
-func (s *schedule) watch() (<-chan string, func()) {
+func (s *Schedule) watch() (<-chan string, func()) {
 	names := make(chan string)
 	w, err := fsnotify.NewWatcher()
 	if err == nil {
@@ -110,14 +130,14 @@ func (s *schedule) watch() (<-chan string, func()) {
 }
 
 // wait is how long there is nothing to do, if nothing happens to the file.
-func (s *schedule) wait() time.Duration {
+func (s *Schedule) wait() time.Duration {
 	if !s.set {
 		return look
 	}
 	return max(0, min(look, s.when.At.Sub(time.Now().Round(0))))
 }
 
-func (s *schedule) readFile() (string, bool) {
+func (s *Schedule) readFile() (string, bool) {
 	st, err := os.Stat(s.Path)
 	if err != nil || !st.Mode().IsRegular() || st.Size() > 1024 {
 		return "", false
@@ -127,20 +147,20 @@ func (s *schedule) readFile() (string, bool) {
 }
 
 // update takes what is in the file now.
-func (s *schedule) update() {
+func (s *Schedule) update() {
 	text, there := s.read()
 	if text == s.text {
 		return
 	}
 	s.text = text
 	old, was := s.when, s.set
-	s.when, s.set = When{}, false
+	s.plan(When{}, false)
 	if there {
 		w, err := Parse(text, time.Now())
 		if err != nil {
 			s.Log(err.Error() + " - ignoring")
 		}
-		s.when, s.set = w, err == nil
+		s.plan(w, err == nil)
 	}
 	switch {
 	case s.set && !was:
@@ -153,12 +173,12 @@ func (s *schedule) update() {
 }
 
 // check reloads if it is time.
-func (s *schedule) check() {
+func (s *Schedule) check() {
 	if !s.set || s.when.At.After(time.Now().Round(0)) {
 		return
 	}
 	daily := s.when.Daily && s.Repeat
-	s.when, s.set = When{}, false
+	s.plan(When{}, false)
 	s.Due()
 	if daily {
 		s.text = "" // the same line stands for tomorrow

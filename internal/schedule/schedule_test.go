@@ -53,7 +53,7 @@ func TestRun(t *testing.T) {
 		due := 0
 		text := ""
 		ctx, cancel := context.WithCancel(context.Background())
-		go Run(ctx, Options{
+		go New(Options{
 			Path: "none", Repeat: true,
 			Log: func(s string) { said = append(said, s) },
 			Due: func() {
@@ -62,7 +62,7 @@ func TestRun(t *testing.T) {
 				}
 			},
 			read: func() (string, bool) { return text, text != "" },
-		})
+		}).Run(ctx)
 		start := time.Now().UTC() // midnight of the first of January 2000
 		step := func(d time.Duration, wantDue int) {
 			t.Helper()
@@ -108,7 +108,7 @@ func TestRealFile(t *testing.T) {
 	said := make(chan string, 10)
 	go func() {
 		defer close(ended)
-		Run(ctx, Options{Path: path, Log: func(s string) { said <- s }, Due: func() { due <- struct{}{} }})
+		New(Options{Path: path, Log: func(s string) { said <- s }, Due: func() { due <- struct{}{} }}).Run(ctx)
 	}()
 	at := time.Now().Add(2 * time.Second).Format(time.DateTime)
 	if err := os.WriteFile(path, []byte(at), 0o644); err != nil {
