@@ -61,9 +61,10 @@ func run(opts *options) int {
 	if !opts.dontFork {
 		absolute(opts)
 	}
+	signals := daemon.Listen()
 	log, stop := startLog(opts)
 	defer stop()
-	return (&program{opts: opts, log: log, back: back}).hold()
+	return (&program{opts: opts, log: log, back: back, signals: signals}).hold()
 }
 
 // program is a run of the daemon.
@@ -71,6 +72,8 @@ type program struct {
 	opts *options
 	log  *slog.Logger
 	back *process.Background // nil: in the foreground
+
+	signals *daemon.Signals
 }
 
 // fail logs why the daemon does not start, and tells whoever started it from a
@@ -135,7 +138,7 @@ func (p *program) hold() int {
 		ConfigFile: opts.configFile, Load: load, Log: log, Detail: opts.detail > 0,
 		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
 		IgnoreInterrupt: opts.ignoreSigint, Umask: umask(opts, cfg), Version: version,
-		Started: p.back.Ready,
+		Started: p.back.Ready, Signals: p.signals,
 	})
 	log.Info(fmt.Sprintf("Starting VRRP child process, pid=%d", os.Getpid()))
 	err = d.Run(context.Background())

@@ -161,6 +161,25 @@ func TestReloadThatNeedsARestart(t *testing.T) {
 	}
 }
 
+// TestSignalsBeforeTheStart come while the configuration is read for the first
+// time: they wait, and none of them ends the daemon.
+func TestSignalsBeforeTheStart(t *testing.T) {
+	nettest.Require(t)
+	lan := nettest.NewLANT(t, 1, nettest.Options{})
+	long := strings.Repeat("# a comment that takes its time to be read\n", 300_000)
+	n := newNode(t, lan.Node(1), long+fast("VI_1", 51, 100, "", vip)).start()
+	n.waitLog("Command line")
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGPIPE} {
+		n.signal(s)
+	}
+	if n.out.count("Configuration file") > 0 {
+		t.Log("the configuration was read before the signals came: this run shows nothing")
+	}
+	n.waitLog("Reload complete")
+	n.waitLog("Printing VRRP stats")
+	n.waitAddr(vip, true)
+}
+
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil

@@ -31,6 +31,8 @@ type Options struct {
 	Umask           int // of dump files
 	Detail          bool
 	Load            Source
+	// Signals is what Listen returned at the beginning of the program.
+	Signals *Signals
 	// Started is called when addresses are being watched over.
 	Started func() error
 	Log     *slog.Logger
@@ -87,7 +89,7 @@ func (d *Daemon) do(f func()) { d.todo.push(f) }
 // Run holds addresses until a signal says stop or the context ends. It returns
 // an error only when it could not begin.
 func (d *Daemon) Run(ctx context.Context) error {
-	signals := listen()
+	signals := d.opt.Signals
 	defer signals.close()
 	background, cancel := context.WithCancel(context.Background())
 	defer cancel()
