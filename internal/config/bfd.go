@@ -77,7 +77,7 @@ var bfdKeywords = &table[*bfdDraft]{name: "bfd_instance", rows: []keyword[*bfdDr
 		name: "ttl", aliases: []string{"hoplimit"}, args: "1..255", doc: "TTL of the packets; 255 for IPv4 and 64 for IPv6 by default.", example: "ttl 255",
 		set: func(l *loader, b *bfdDraft, a *syntax.Args) {
 			if v, ok := l.uint(a, rule{low: 1, high: 255, strict: true, bad: bfdBad(b, "ttl/hoplimit", "1-255")}); ok {
-				b.TTL = int(v)
+				b.TTL, b.TTLSet = int(v), true
 			}
 		},
 	},

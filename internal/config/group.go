@@ -60,7 +60,7 @@ var groupTable = &table[*groupDraft]{name: "vrrp_sync_group", rows: []keyword[*g
 		set: func(l *loader, g *groupDraft, a *syntax.Args) { l.trackObject(a, g.Name, trackFile, &g.TrackFiles) },
 	},
 	{
-		name: "track_bfd", args: "{ BFD [weight N [reverse|noreverse]] ... }", status: pending, shape: values, doc: "BFD sessions whose state counts for all members.", example: "track_bfd { peer1 }",
+		name: "track_bfd", args: "{ BFD [weight N [reverse|noreverse]] ... }", shape: values, doc: "BFD sessions whose state counts for all members.", example: "track_bfd { peer1 }",
 		set: func(l *loader, g *groupDraft, a *syntax.Args) { l.trackObject(a, g.Name, trackBFD, &g.TrackBFD) },
 	},
 	{

@@ -31,7 +31,7 @@ var topKeywords = &table[*Config]{rows: []keyword[*Config]{
 		set: readTrackFile, sub: func() []Keyword { return fileKeywords.describe() },
 	},
 	{
-		name: "bfd_instance", args: "NAME { ... }", status: pending, shape: block, doc: "A BFD session.", example: "bfd_instance peer1 {",
+		name: "bfd_instance", args: "NAME { ... }", shape: block, doc: "A BFD session.", example: "bfd_instance peer1 {",
 		set: readBFD, sub: func() []Keyword { return bfdKeywords.describe() },
 	},
 	{

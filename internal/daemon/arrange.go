@@ -367,6 +367,7 @@ func sameProtocol(a, b *settings) bool {
 func (a *arrangement) launch(delay time.Duration, first bool) error {
 	d := a.d
 	d.rewire()
+	d.trackSessions(d.cfg)
 	d.trackProcesses(d.cfg)
 	d.catchUp() // the first state depends on what runs
 	for _, m := range d.members {

@@ -60,6 +60,7 @@ type Daemon struct {
 
 	scripts   map[string]*scriptTracker
 	processes *processTracker
+	sessions  *sessions // nil: none was ever configured
 	verdicts  map[trackKey]verdict
 	watchers  map[trackKey][]watch
 
@@ -232,6 +233,7 @@ func (d *Daemon) shutdown() {
 	ctx, cancel := context.WithTimeout(context.Background(), notifyGrace)
 	defer cancel()
 	d.notes.Drain(ctx)
+	d.stopSessions(time.Second / 10)
 	d.waitTracking(begun.Add(scriptGrace))
 	d.files.wait(time.Second / 5)
 }
