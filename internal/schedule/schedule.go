@@ -158,7 +158,7 @@ func (s *Schedule) update() {
 	if there {
 		w, err := Parse(text, time.Now())
 		if err != nil {
-			s.Log(err.Error() + " - ignoring")
+			s.Log(fmt.Sprintf("Reload time %v - ignoring", err))
 		}
 		s.plan(w, err == nil)
 	}

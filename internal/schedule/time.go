@@ -47,12 +47,12 @@ func Parse(text string, now time.Time) (When, error) {
 		switch {
 		case err != nil:
 		case !t.After(now):
-			return When{}, fmt.Errorf("Reload time %s %w", text, errPast)
+			return When{}, fmt.Errorf("%s %w", text, errPast)
 		default:
 			return When{At: t}, nil
 		}
 	}
-	return When{}, fmt.Errorf("Reload time %s %w", text, errFormat)
+	return When{}, fmt.Errorf("%s %w", text, errFormat)
 }
 
 // next is the first time of that clock reading after now. Days are counted by
