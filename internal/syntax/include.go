@@ -41,6 +41,15 @@ var includeKeywords = []struct {
 	{"includea", CheckAll},
 }
 
+// IncludeWords are the words that begin an include line.
+func IncludeWords() []string {
+	var words []string
+	for _, k := range includeKeywords {
+		words = append(words, k.name)
+	}
+	return words
+}
+
 // include handles the include lines; false when text is something else.
 func (s *Scanner) include(text string, pos Pos) bool {
 	if !strings.HasPrefix(text, "include") {
