@@ -57,9 +57,9 @@ func (t *table[T]) describe() []Keyword {
 	}
 	page := manualPage(t.file())
 	for i := range list {
-		page.complete(&list[i])
+		complete(&list[i], page)
 	}
-	slices.SortStableFunc(list, func(a, b Keyword) int { return page.place(a.Name) - page.place(b.Name) })
+	slices.SortStableFunc(list, func(a, b Keyword) int { return page.Place(a.Name) - page.Place(b.Name) })
 	return list
 }
 
@@ -91,7 +91,7 @@ var topicFiles = []string{
 func Topics() []Topic {
 	topics := make([]Topic, 0, len(topicFiles))
 	for _, name := range topicFiles {
-		topics = append(topics, manualPage("topic_"+name).topic(name))
+		topics = append(topics, topic(name, manualPage("topic_"+name)))
 	}
 	return topics
 }

@@ -73,8 +73,8 @@ func TestManualPages(t *testing.T) {
 		}
 		delete(known, name)
 		seen := map[string]bool{}
-		for _, e := range manualPage(name).entries {
-			for _, word := range e.names {
+		for _, e := range manualPage(name).Entries {
+			for _, word := range e.Names {
 				if seen[word] {
 					t.Errorf("%s: %s twice", path, word)
 				}
@@ -87,24 +87,6 @@ func TestManualPages(t *testing.T) {
 	}
 	for name := range known {
 		t.Errorf("manual/%s.txt is missing", name)
-	}
-}
-
-func TestManualSyntax(t *testing.T) {
-	for _, bad := range []string{"[a\n", "[a]\ndefault:\n", "[a]\nrange: x\nsee:\n"} {
-		if _, err := parseManual(bad); err == nil {
-			t.Errorf("%q is accepted", bad)
-		}
-	}
-	m, err := parseManual("title: T\n\nOne\nmore.\n\n  a\n\n  b\nTwo.\n\n## S\n\n[x, y]\ndefault: 1\nnote: text\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := []string{"One more.", "  a\n\n  b", "Two."}; !slices.Equal(m.more, want) {
-		t.Errorf("got %q, want %q", m.more, want)
-	}
-	if e := m.entries[0]; e.section != "S" || e.fields["default"] != "1" || !slices.Equal(e.more, []string{"note: text"}) {
-		t.Errorf("got %+v", e)
 	}
 }
 

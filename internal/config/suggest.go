@@ -2,6 +2,10 @@ package config
 
 import "strings"
 
+// Nearest gives the known word that was probably meant by one that is unknown;
+// "" when none is close.
+func Nearest(word string, known []string) string { return nearest(word, known) }
+
 // nearest gives the known word that was most likely meant, or "".
 func nearest(word string, known []string) string {
 	best, bestDistance := "", len(word)/4+2
