@@ -15,7 +15,7 @@ FUZZTIME ?= 5m
 WORLDS   ?= 10000
 CHAOS    ?= 20m
 
-.PHONY: build demo test setup lint race interop bench fuzz sim chaos clean
+.PHONY: build demo test setup lint race interop bench fuzz sim chaos docs clean
 
 build: ## bin/holdfast
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/holdfast ./cmd/holdfast
@@ -55,6 +55,10 @@ fuzz: ## every fuzz target, FUZZTIME each
 			echo "== $$f $$t"; $(GO) test ./$$(dirname "$$f") -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME); \
 		done; \
 	done
+
+docs: ## the pages, manual pages and completions that are made from the tables
+	$(GO) test ./internal/reference -update
+	$(GO) test ./cmd/holdfast -run 'TestManual|TestCompletions' -update
 
 clean:
 	rm -rf bin build
