@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/syntax"
@@ -278,11 +279,11 @@ func (l *loader) homes(keyword string) string {
 // topLevel stands for the place outside all blocks.
 const topLevel = "top level"
 
-// everyKeyword is Keywords, which the tables cannot refer to by name because
-// Keywords is made from them.
+// everyKeyword is Keywords, asked once: nobody changes the result. The tables
+// cannot refer to Keywords by name because it is made from them.
 var everyKeyword func() []Keyword
 
-func init() { everyKeyword = Keywords }
+func init() { everyKeyword = sync.OnceValue(Keywords) }
 
 func gather(places map[string]string, list []Keyword) {
 	for _, k := range list {

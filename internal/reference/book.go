@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/findings"
 )
 
 // Chapter is a block of the language, or another part of it.
@@ -130,13 +131,18 @@ func (b book) related(see string, from *Chapter) (Entry, bool) {
 }
 
 // Words lists all words that Explain knows, each once.
-func Words() []string {
+func Words() []string { return open().words() }
+
+func (b book) words() []string {
 	var list []string
-	for _, c := range Chapters() {
+	for _, c := range b {
 		list = append(list, c.Name)
 		for i := range c.Words {
 			list = append(list, names(&c.Words[i])...)
 		}
+	}
+	for _, r := range findings.Rules() {
+		list = append(list, r.ID())
 	}
 	slices.Sort(list)
 	return slices.Compact(list)

@@ -2,6 +2,7 @@ package reference
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -57,41 +58,8 @@ func wrapped(words []string, indent string) string {
 	return indent + strings.Join(fill(strings.Join(words, " "), 110), "\n"+indent)
 }
 
-func bash(options []Option) string {
-	var b strings.Builder
-	var all []string
-	cases := map[string][]string{}
-	for _, o := range options {
-		name := "--" + o.Long
-		all = append(all, name)
-		if o.Short != "" {
-			all = append(all, "-"+o.Short)
-		}
-		if o.Arg == "" {
-			continue
-		}
-		action := "return"
-		switch o.Complete {
-		case completeFile:
-			action = `compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$cur")`
-		case completeNetns:
-			action = `mapfile -t COMPREPLY < <(compgen -W "$(` + listNetns + `)" -- "$cur")`
-		case completeWords:
-			action = `mapfile -t COMPREPLY < <(compgen -W "$_holdfast_words" -- "$cur")`
-		case completeValues:
-			action = `mapfile -t COMPREPLY < <(compgen -W "` + strings.Join(o.Values, " ") + `" -- "$cur")`
-		}
-		patterns := name
-		if o.Optional && o.Complete != completeWords {
-			patterns = name + "=" // a word behind it is another argument
-		} else if o.Short != "" {
-			patterns += "|-" + o.Short
-		}
-		cases[action] = append(cases[action], patterns)
-	}
-	fmt.Fprintf(&b, "\n_holdfast_words='\n%s'\n", wrapped(completable(), "\t"))
-	fmt.Fprintf(&b, "\n_holdfast_options='\n%s'\n", wrapped(all, "\t"))
-	b.WriteString(`
+// bashFunction is what bash calls; the cases of the options go into it.
+const bashFunction = `
 _holdfast() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=
 	COMPREPLY=()
@@ -105,33 +73,65 @@ _holdfast() {
 		prev=${cur%%=*}'=' cur=${cur#*=}
 	fi
 	case $prev in
-`)
-	for _, action := range sortedKeys(cases) {
-		var patterns []string
-		for _, p := range cases[action] {
-			patterns = append(patterns, p)
-			if long, _, _ := strings.Cut(p, "|"); !strings.HasSuffix(long, "=") {
-				patterns = append(patterns, long+"=")
-			}
-		}
-		fmt.Fprintf(&b, "\t%s)\n\t\t%s\n\t\treturn\n\t\t;;\n", strings.Join(patterns, "|"), strings.TrimSuffix(action, "return"))
-	}
-	b.WriteString(`	esac
+CASES	esac
 	[[ $cur == -* ]] && mapfile -t COMPREPLY < <(compgen -W "$_holdfast_options" -- "$cur")
 }
+`
 
-`)
-	fmt.Fprintf(&b, "complete -F _holdfast %s\n", strings.Join(Programs, " "))
-	return strings.ReplaceAll(b.String(), "\t\t\n", "")
+func bash(options []Option) string {
+	var b strings.Builder
+	var all []string
+	patterns := map[string][]string{} // by what is done
+	for _, o := range options {
+		all = append(all, "--"+o.Long)
+		if o.Short != "" {
+			all = append(all, "-"+o.Short)
+		}
+		if o.Arg != "" {
+			action := bashAction(o)
+			patterns[action] = append(patterns[action], bashPatterns(o)...)
+		}
+	}
+	fmt.Fprintf(&b, "\n_holdfast_words='\n%s'\n", wrapped(completable(), "\t"))
+	fmt.Fprintf(&b, "\n_holdfast_options='\n%s'\n", wrapped(all, "\t"))
+	var cases strings.Builder
+	for _, action := range slices.Sorted(maps.Keys(patterns)) {
+		fmt.Fprintf(&cases, "\t%s)\n%s\t\treturn\n\t\t;;\n", strings.Join(patterns[action], "|"), action)
+	}
+	b.WriteString(strings.Replace(bashFunction, "CASES", cases.String(), 1))
+	fmt.Fprintf(&b, "\ncomplete -F _holdfast %s\n", strings.Join(Programs, " "))
+	return b.String()
 }
 
-func sortedKeys(m map[string][]string) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
+// bashAction is what completes the argument of an option.
+func bashAction(o Option) string {
+	words := ""
+	switch o.Complete {
+	case completeFile:
+		return "\t\tcompopt -o filenames\n\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+	case completeNetns:
+		words = "$(" + listNetns + ")"
+	case completeWords:
+		words = "$_holdfast_words"
+	case completeValues:
+		words = strings.Join(o.Values, " ")
+	default:
+		return ""
 	}
-	slices.Sort(keys)
-	return keys
+	return fmt.Sprintf("\t\tmapfile -t COMPREPLY < <(compgen -W %q -- \"$cur\")\n", words)
+}
+
+// bashPatterns are what may stand before the argument of an option; an equals
+// sign is taken for a part of it.
+func bashPatterns(o Option) []string {
+	list := []string{"--" + o.Long + "="}
+	if !o.Optional || o.Complete == completeWords { // else a word behind it is another argument
+		list = append(list, "--"+o.Long)
+		if o.Short != "" {
+			list = append(list, "-"+o.Short)
+		}
+	}
+	return list
 }
 
 func zsh(options []Option) string {

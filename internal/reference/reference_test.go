@@ -8,9 +8,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/findings"
+	"github.com/holdfast-ha/holdfast/internal/syntax"
 )
 
 var update = flag.Bool("update", false, "rewrite the pages in docs")
@@ -115,9 +118,11 @@ func Lint(t *testing.T, path string) {
 	}
 }
 
+var whole = sync.OnceValue(open)
+
 func explained(word string) (string, bool) {
 	var b bytes.Buffer
-	ok := Explain(&b, word)
+	ok := whole().explain(&b, word)
 	return b.String(), ok
 }
 
@@ -136,6 +141,7 @@ func TestExplain(t *testing.T) {
 		{"vmac_garp_intvl", []string{"garp_extra_if", "vmac_garp_intvl (deprecated)"}, nil},
 		{"global_tracking", []string{"Deprecated", "use sync_group_tracking_weight"}, nil},
 		{"_PWD", []string{"${_PWD}"}, nil},
+		{"unmatched-quote", []string{"(finding of the configuration test)", "keepalived"}, nil},
 		{"address", []string{"preferred_lft"}, nil},
 		{"auth_hmac", []string{"active_key"}, nil},
 	} {
@@ -165,7 +171,7 @@ func TestExplain(t *testing.T) {
 // TestExplainEverything: every word is found by its names, and no line is
 // wider than the terminal but for literal ones.
 func TestExplainEverything(t *testing.T) {
-	for _, word := range append(Words(), "") {
+	for _, word := range append(whole().words(), "") {
 		got, ok := explained(word)
 		if !ok {
 			t.Errorf("%q is not found", word)
@@ -212,5 +218,48 @@ func TestSentences(t *testing.T) {
 	want := []string{"One (RFC 1).", "Two, e.g. this!", "Is it? 3.6 seconds.", "And ... More"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestExampleFiles reads the examples that are whole configurations, with a
+// machine that has what they name.
+func TestExampleFiles(t *testing.T) {
+	examples := []string{exampleFile}
+	for _, c := range Chapters() {
+		texts := slices.Clone(c.Intro)
+		for _, k := range c.Words {
+			texts = append(texts, k.More...)
+		}
+		for _, p := range texts {
+			first := strings.Fields(p)[0]
+			if strings.HasPrefix(p, "    ") && (strings.HasPrefix(first, "vrrp_instance") || strings.HasPrefix(first, "$") && strings.Contains(p, "{") ||
+				slices.Contains([]string{"vrrp_script", "vrrp_track_process", "track_file", "bfd_instance", "static_ipaddress", "garp_group"}, first) && strings.Contains(p, "{")) {
+				examples = append(examples, p)
+			}
+		}
+	}
+	if len(examples) < 8 {
+		t.Errorf("only %d examples are found", len(examples))
+	}
+	for _, text := range examples {
+		path := filepath.Join(t.TempDir(), "keepalived.conf")
+		if !strings.Contains(text, "enable_script_security") {
+			text = "global_defs {\nenable_script_security\nscript_user root\n}\n" + text
+		}
+		if err := os.WriteFile(path, []byte(text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		everything, err := findings.ReadHost("none")
+		if err != nil {
+			t.Fatal(err)
+		}
+		opt := config.Options{Test: true, ConfigID: "node1", Host: config.System()}
+		opt.Host = everything.Host(path, opt)
+		_, diags := config.Load(path, opt)
+		for _, d := range diags {
+			if d.Code > syntax.Log {
+				t.Errorf("%s\n%s", d, text)
+			}
+		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/findings"
 	"github.com/holdfast-ha/holdfast/internal/manual"
 )
 
@@ -14,11 +15,12 @@ import (
 const width = 80
 
 // Explain writes what there is to say about a word in every place that has
-// it, or about a block or topic. Without a word it lists these. It reports
-// whether there was something to say; if not, it writes the word that was
-// probably meant.
-func Explain(w io.Writer, word string) bool {
-	b := open()
+// it, or about a block or topic, or else about a code of the configuration
+// test. Without a word it lists blocks and topics. It reports whether there
+// was something to say; if not, it writes the word that was probably meant.
+func Explain(w io.Writer, word string) bool { return open().explain(w, word) }
+
+func (b book) explain(w io.Writer, word string) bool {
 	if word == "" {
 		overview(w, b)
 		return true
@@ -27,9 +29,13 @@ func Explain(w io.Writer, word string) bool {
 	chapter := b.chapter(word)
 	// The keyword that opens a block says what the block says.
 	found = slices.DeleteFunc(found, func(e Entry) bool { return chapter != nil && len(e.Word.Keywords) > 0 })
+	if rule, ok := findings.Explain(word); ok && chapter == nil && len(found) == 0 {
+		termRule(w, rule)
+		return true
+	}
 	if chapter == nil && len(found) == 0 {
-		fmt.Fprintf(w, "There is no '%s' in the configuration.", word)
-		if near := config.Nearest(word, Words()); near != "" {
+		fmt.Fprintf(w, "'%s' is no word of the configuration.", word)
+		if near := config.Nearest(word, b.words()); near != "" {
 			fmt.Fprintf(w, " Did you mean '%s'?", near)
 		}
 		fmt.Fprintln(w)
@@ -96,6 +102,15 @@ func termChapter(w io.Writer, c *Chapter) {
 			}
 		}
 		column(w, "    ", strings.Join(names(k), ", "), 30, strings.TrimSuffix(k.Doc, "."))
+	}
+}
+
+// termRule writes what a code of the configuration test means.
+func termRule(w io.Writer, r findings.Rule) {
+	headline(w, r.ID(), "finding of the configuration test")
+	for _, text := range []string{r.Title + ". " + r.Meaning, "What keepalived does: " + r.Peer, "What to do: " + r.Remedy} {
+		fmt.Fprintln(w)
+		paragraph(w, "    ", text)
 	}
 }
 
