@@ -81,7 +81,7 @@ var scriptKeywords = &table[*scriptDraft]{name: "vrrp_script", rows: []keyword[*
 		},
 	},
 	{
-		name: "init_fail", doc: "Bad until the first result.", example: "init_fail",
+		name: "init_fail", status: ignored, doc: "Bad until the first result.", example: "init_fail",
 		set: func(_ *loader, s *scriptDraft, _ *syntax.Args) { s.InitFail = true },
 	},
 }}
