@@ -317,7 +317,9 @@ func (c *chaos) reload(n *victim) {
 	}
 	hup := func(extra string) {
 		c.write(filepath.Join(n.dir, "keepalived.conf"), c.conf(n, extra))
-		if !n.busy["down"] {
+		// A process that has not come to its first line yet, on a busy machine,
+		// has not come to taking signals either.
+		if !n.busy["down"] && n.daemon.Log() != "" {
 			c.must(n.daemon.Signal(unix.SIGHUP))
 		}
 	}
