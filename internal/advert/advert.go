@@ -46,6 +46,7 @@ type Packet struct {
 	Proto    int    // ProtoVRRP or ProtoAH
 	IPHeader int    // length of the IPv4 header in bytes; 40 for IPv6
 	IPTotal  int    // IPv4 total length field; 0 for IPv6
+	ID       uint16 // IPv4 identification, which AH covers; 0 for IPv6
 	Payload  []byte // what follows the IP header
 
 	// At is when the packet arrived, as far as the kernel could tell: what
@@ -61,6 +62,10 @@ type Advert struct {
 	Priority uint8         // 0: the sender stops being Active (RFC 9568 section 5.2.4)
 	Interval time.Duration // the sender's advertisement interval
 	Notes    Note          // oddities that do not reject the advert
+
+	// With NoteClock: by how many seconds our clock is ahead of the sender's
+	// and by how many it may be.
+	Ahead, Window int
 }
 
 // Note is a set of oddities of an advert that is accepted all the same.
@@ -72,6 +77,7 @@ const (
 	NoteAddresses                    // other addresses than ours
 	NoteInterval                     // v3: another interval than ours
 	NoteOldChecksum                  // v3 unicast: checksum made with the multicast group
+	NoteClock                        // trailer: the clocks differ by more than half of what they may
 )
 
 // Peer is a configured unicast peer and the TTLs it may be heard with.
@@ -89,7 +95,8 @@ type Expect struct {
 	IPv6         bool
 	Unicast      bool
 	Auth         AuthType
-	Password     [8]byte
+	Password     Password
+	HMAC         *HMAC // the authentication trailer; nil: there is none
 	Interval     time.Duration
 	Addresses    []netip.Addr // the advertised addresses, in configuration order
 	Peers        []Peer
@@ -110,7 +117,7 @@ type Message struct {
 	Priority     uint8
 	Interval     time.Duration // v2: whole seconds; v3: multiples of 10 ms
 	Auth         AuthType
-	Password     [8]byte
+	Password     Password
 	Src, Dst     netip.Addr   // covered by the v3 checksum; Src gives the family
 	Addresses    []netip.Addr // all of one family
 	ChecksumAsV2 bool

@@ -78,7 +78,14 @@ func (e *Expect) addresses(b []byte) []byte {
 // sender is wrong. Check allocates nothing.
 //
 // Over IPv6 the kernel has verified the checksum (RFC 3542 section 3.1).
-func (e *Expect) Check(p *Packet) (Advert, Reject) {
+//
+// An instance with AH or the trailer lets in nothing that way: see CheckSealed.
+func (e *Expect) Check(p *Packet) (Advert, Reject) { return e.CheckSealed(p, nil, nil) }
+
+// CheckSealed is Check for an instance that expects AH or the trailer. The Sealer
+// was made for e. The Marks are those of the instance: what is accepted is
+// entered into them.
+func (e *Expect) CheckSealed(p *Packet, s *Sealer, m *Marks) (Advert, Reject) {
 	b := p.pdu()
 	if b == nil {
 		return Advert{}, p.tooShort()
@@ -86,8 +93,15 @@ func (e *Expect) Check(p *Packet) (Advert, Reject) {
 	if r := e.checkFrame(p, b); !r.OK() {
 		return Advert{}, r
 	}
+	ahead := 0
+	if e.HMAC != nil {
+		var r Reject
+		if ahead, r = e.authenticate(p, b, s, m); !r.OK() {
+			return Advert{}, r
+		}
+	}
 	if e.Version == 2 {
-		if r := e.checkV2(p, b); !r.OK() {
+		if r := e.checkV2(p, b, s, m); !r.OK() {
 			return Advert{}, r
 		}
 	}
@@ -100,6 +114,10 @@ func (e *Expect) Check(p *Packet) (Advert, Reject) {
 	a := Advert{Src: p.Src.WithZone(""), Version: e.Version, VRID: b[1], Priority: b[2], Interval: interval(e.Version, b)}
 	if e.Version != 2 && a.Interval != e.Interval {
 		a.Notes |= NoteInterval
+	}
+	if ahead != 0 {
+		a.Notes |= NoteClock
+		a.Ahead, a.Window = ahead, int(e.HMAC.window())
 	}
 	if !e.IPv6 {
 		ok, old := e.checksum(p, b)
@@ -137,7 +155,14 @@ func (e *Expect) checkFrame(p *Packet, b []byte) Reject {
 	// version is called by its name and not a wrong length.
 	got := p.length()
 	want := got - len(b) + pduLen(b[0]>>4, e.IPv6, int(b[3]))
-	if got != want && (e.IPv6 || !padding(got, want)) {
+	trailer := 0
+	if e.HMAC != nil {
+		trailer = TrailerLen
+	}
+	if got != want && got != want+trailer && (e.IPv6 || !padding(got, want)) {
+		if e.HMAC != nil && e.HMAC.Mode == Enforce {
+			want += trailer
+		}
 		return Reject{Reason: ReasonLength, Got: got, Want: want}
 	}
 	if !e.Unicast && p.TTL != TTL {
@@ -158,7 +183,7 @@ func padding(got, want int) bool {
 // checkV2 makes the checks of authentication (RFC 2338 section 5.3.6) and of
 // the interval, which version 2 routers have to agree on (RFC 3768 section
 // 5.3.7).
-func (e *Expect) checkV2(p *Packet, b []byte) Reject {
+func (e *Expect) checkV2(p *Packet, b []byte, s *Sealer, m *Marks) Reject {
 	auth := AuthType(b[4])
 	if auth > AuthAH {
 		return Reject{Reason: ReasonAuthUnknown, Got: int(auth)}
@@ -174,9 +199,9 @@ func (e *Expect) checkV2(p *Packet, b []byte) Reject {
 			return Reject{Reason: ReasonPassword}
 		}
 	case AuthAH:
-		// The authentication header is recognised but not verified, so
-		// nothing that relies on it is let in.
-		return Reject{Reason: ReasonAH}
+		if r := e.checkAH(p, s, m); !r.OK() {
+			return r
+		}
 	}
 	if want := int(e.Interval / time.Second); int(b[5]) != want {
 		return Reject{Reason: ReasonInterval, Got: int(b[5]), Want: want}

@@ -525,6 +525,7 @@ func TestCounterNames(t *testing.T) {
 	want := []string{
 		"", "Length", "TTL", "Invalid Type", "Advertisement Interval", "Address List",
 		"Invalid Type", "Type Mismatch", "Failure",
+		"Missing", "Malformed", "Unknown Key", "Invalid HMAC", "Stale", "Replay",
 	}
 	for i := range Counters {
 		if got := Counter(i).String(); got != want[i] {

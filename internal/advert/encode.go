@@ -64,7 +64,7 @@ func (m *Message) AppendTo(b []byte) []byte {
 		count++
 	}
 	if hasAuthField(m.Version, v6) {
-		var auth [authLen]byte
+		var auth Password
 		if m.Auth == AuthPass {
 			auth = m.Password
 		}

@@ -10,33 +10,45 @@ type Reason uint8
 
 // Reasons, in the order in which the checks are made.
 const (
-	ReasonNone        Reason = iota
-	ReasonTooShort           // shorter than the headers: it has no VRID and belongs to no instance
-	ReasonUnwantedAH         // authentication header, and we do not use it
-	ReasonMissingAH          // no authentication header, and we use it
-	ReasonLength             // not the length that follows from the count field
-	ReasonTTL                // multicast from beyond the link
-	ReasonVersion            // another VRRP version
-	ReasonAuthUnknown        // v2: an authentication type that does not exist
-	ReasonAuthType           // v2: another authentication type than ours
-	ReasonPassword           // v2: another password than ours
-	ReasonAH                 // v2: authentication header that could not be verified
-	ReasonInterval           // v2: another interval than ours
-	ReasonType               // not an advertisement
-	ReasonTotalLength        // the IP header tells another length than what came
-	ReasonChecksum           // wrong checksum
-	ReasonCast               // multicast to a unicast instance or the reverse
-	ReasonOwner              // we own the addresses and ignore all others
-	ReasonSource             // unicast from somebody who is not a peer
-	ReasonPeerTTL            // unicast with a TTL outside the range for the peer
+	ReasonNone       Reason = iota
+	ReasonTooShort          // shorter than the headers: it has no VRID and belongs to no instance
+	ReasonUnwantedAH        // authentication header, and we do not use it
+	ReasonMissingAH         // no authentication header, and we use it
+	ReasonLength            // not the length that follows from the count field
+	ReasonTTL               // multicast from beyond the link
+	ReasonVersion           // another VRRP version
+
+	ReasonHMACMissing   // no trailer, and there must be one
+	ReasonHMACSource    // trailer: unicast from somebody who is not a peer
+	ReasonHMACMalformed // trailer of another form
+	ReasonHMACStale     // trailer: the clocks differ by more than they may, or it is old
+	ReasonHMACKey       // trailer: we have no key of that number
+	ReasonHMAC          // trailer made with another key or for another advert
+	ReasonHMACReplay    // trailer: that or a later one of the sender was seen before
+
+	ReasonAuthUnknown // v2: an authentication type that does not exist
+	ReasonAuthType    // v2: another authentication type than ours
+	ReasonPassword    // v2: another password than ours
+	ReasonAH          // v2: authentication header made with another password or for another packet
+	ReasonAHSPI       // v2: authentication header with another SPI than its source
+	ReasonAHSequence  // v2: authentication header whose number was seen before
+	ReasonInterval    // v2: another interval than ours
+	ReasonType        // not an advertisement
+	ReasonTotalLength // the IP header tells another length than what came
+	ReasonChecksum    // wrong checksum
+	ReasonCast        // multicast to a unicast instance or the reverse
+	ReasonOwner       // we own the addresses and ignore all others
+	ReasonSource      // unicast from somebody who is not a peer
+	ReasonPeerTTL     // unicast with a TTL outside the range for the peer
 
 	// Reasons is the number of values of Reason.
 	Reasons = int(ReasonPeerTTL) + 1
 )
 
 var reasonNames = [Reasons]string{
-	"none", "too-short", "unwanted-ah", "missing-ah", "length", "ttl", "version", "auth-unknown",
-	"auth-type", "password", "ah", "interval", "type", "total-length", "checksum", "cast", "owner",
+	"none", "too-short", "unwanted-ah", "missing-ah", "length", "ttl", "version",
+	"hmac-missing", "hmac-source", "hmac-malformed", "hmac-stale", "hmac-key", "hmac", "hmac-replay",
+	"auth-unknown", "auth-type", "password", "ah", "ah-spi", "ah-sequence", "interval", "type", "total-length", "checksum", "cast", "owner",
 	"source", "peer-ttl",
 }
 
@@ -74,18 +86,26 @@ const (
 	CounterAuthType
 	CounterAuthMismatch
 	CounterAuthFailure
+	CounterHMACMissing
+	CounterHMACMalformed
+	CounterHMACKey
+	CounterHMAC
+	CounterHMACStale
+	CounterHMACReplay
 
 	// Counters is the number of values of Counter.
-	Counters = int(CounterAuthFailure) + 1
+	Counters = int(CounterHMACReplay) + 1
 )
 
 var counterNames = [Counters]string{
 	"", "Length", "TTL", "Invalid Type", "Advertisement Interval", "Address List",
 	"Invalid Type", "Type Mismatch", "Failure",
+	"Missing", "Malformed", "Unknown Key", "Invalid HMAC", "Stale", "Replay",
 }
 
 // String returns the words of the statistics file. "Invalid Type" stands there
-// twice, the second time, for CounterAuthType, below "Authentication Errors".
+// twice, the second time, for CounterAuthType, below "Authentication Errors"; those
+// of the trailer stand below "Authentication Extension Errors".
 func (c Counter) String() string { return counterNames[c] }
 
 // Counter tells where the statistics file counts packets rejected for r;
@@ -104,8 +124,26 @@ func (r Reason) Counter() Counter {
 		return CounterAuthType
 	case ReasonAuthType, ReasonUnwantedAH, ReasonMissingAH:
 		return CounterAuthMismatch
-	case ReasonPassword, ReasonAH:
+	case ReasonPassword, ReasonAH, ReasonAHSPI, ReasonAHSequence:
 		return CounterAuthFailure
+	}
+	return r.trailerCounter()
+}
+
+func (r Reason) trailerCounter() Counter {
+	switch r {
+	case ReasonHMACMissing:
+		return CounterHMACMissing
+	case ReasonHMACMalformed:
+		return CounterHMACMalformed
+	case ReasonHMACKey:
+		return CounterHMACKey
+	case ReasonHMAC:
+		return CounterHMAC
+	case ReasonHMACStale:
+		return CounterHMACStale
+	case ReasonHMACReplay:
+		return CounterHMACReplay
 	}
 	return CounterNone
 }
@@ -117,9 +155,13 @@ type Reject struct {
 	// Got and Want are what the packet had and what was expected, in the unit
 	// of the check: bytes, seconds for ReasonInterval, 1 for unicast and 0 for
 	// multicast for ReasonCast, the version for ReasonChecksum and the family
-	// (4 or 6) as Want for ReasonTooShort.
+	// (4 or 6) as Want for ReasonTooShort. Got is the number of the key for
+	// ReasonHMACKey. For ReasonHMACStale it is by how many seconds our clock is
+	// ahead of the advert, and Want the window.
 	Got, Want int
-	Max       int // ReasonPeerTTL: the range is Want to Max
+	// Max: for ReasonPeerTTL the range is Want to Max; for ReasonHMACStale 1
+	// tells that it was signed with one of our keys.
+	Max int
 }
 
 // OK tells that the packet was accepted.
@@ -152,6 +194,8 @@ func (r Reject) Text(src netip.Addr) string {
 		return fmt.Sprintf("invalid TTL/HL from %s. Received %d and expect %d", from, r.Got, r.Want)
 	case ReasonVersion:
 		return fmt.Sprintf("wrong VRRP version from %s. Received %d and expect %d", from, r.Got, r.Want)
+	case ReasonHMACMissing, ReasonHMACMalformed, ReasonHMACKey, ReasonHMAC, ReasonHMACStale, ReasonHMACReplay:
+		return r.trailerText(from)
 	case ReasonAuthUnknown:
 		return fmt.Sprintf("Invalid auth type from %s: %d", from, r.Got)
 	case ReasonAuthType:
@@ -160,6 +204,10 @@ func (r Reject) Text(src netip.Addr) string {
 		return fmt.Sprintf("received an invalid passwd from %s!", from)
 	case ReasonAH:
 		return "IPSEC-AH : invalid IPSEC HMAC-MD5 value. Due to fields mutation or bad password !"
+	case ReasonAHSPI:
+		return fmt.Sprintf("IPSEC-AH : the SPI %08x is not the address of the sender %s", r.Got, from)
+	case ReasonAHSequence:
+		return fmt.Sprintf("IPSEC-AH : sequence number %d already processed. Packet dropped. Local(%d)", r.Got, r.Want)
 	case ReasonInterval:
 		return fmt.Sprintf("advertisement interval mismatch with %s mine=%d sec rcv'd=%d sec", from, r.Want, r.Got)
 	case ReasonType:
@@ -172,12 +220,37 @@ func (r Reject) Text(src netip.Addr) string {
 		return fmt.Sprintf("Expected %sicast packet but received %sicast packet from %s", cast(r.Want), cast(r.Got), from)
 	case ReasonOwner:
 		return fmt.Sprintf("Dropping packet(s) from %s since we are address owner", from)
-	case ReasonSource:
+	case ReasonSource, ReasonHMACSource:
 		return fmt.Sprintf("unicast source address %s not a unicast peer", from)
 	case ReasonPeerTTL:
 		return fmt.Sprintf("TTL/HL %d from %s not in range [%d, %d]", r.Got, from, r.Want, r.Max)
 	}
 	return ""
+}
+
+// trailerText is Text for what may be wrong with the trailer.
+func (r Reject) trailerText(from netip.Addr) string {
+	switch r.Reason {
+	case ReasonHMACMissing:
+		return fmt.Sprintf("missing authentication trailer from %s", from)
+	case ReasonHMACMalformed:
+		return fmt.Sprintf("malformed authentication trailer from %s", from)
+	case ReasonHMACKey:
+		return fmt.Sprintf("unknown authentication key id %d from %s", r.Got, from)
+	case ReasonHMAC:
+		return fmt.Sprintf("invalid authentication HMAC from %s", from)
+	case ReasonHMACReplay:
+		return fmt.Sprintf("replayed authentication trailer from %s", from)
+	}
+	text := fmt.Sprintf("stale authentication trailer from %s, clock skew %d sec exceeds window %d sec", from, r.Got, r.Want)
+	switch {
+	case r.Max == 0: // anybody could have made it
+	case r.Got < 0:
+		text += fmt.Sprintf(" - the key is right: the peer's clock differs by %d s, it is ahead of ours; set the clocks (NTP)", -r.Got)
+	default:
+		text += fmt.Sprintf(" - the key is right: the peer's clock differs by %d s, it is behind ours, or an old advert is being repeated; set the clocks (NTP)", r.Got)
+	}
+	return text
 }
 
 func cast(unicast int) string {

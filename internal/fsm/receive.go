@@ -75,6 +75,9 @@ func (m *instance) remark(a *advert.Advert, ev *AdvertReceived) {
 	if fresh&advert.NoteOldChecksum != 0 {
 		m.logf(false, "Setting unicast VRRPv3 checksum to old version")
 	}
+	if fresh&advert.NoteClock != 0 {
+		m.logf(false, "authentication clock skew %d sec from %s approaching window %d sec", a.Ahead, a.Src, a.Window)
+	}
 }
 
 // receivedBackup is RFC 9568 section 6.4.2, (420) to (485).

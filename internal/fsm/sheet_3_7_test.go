@@ -167,11 +167,13 @@ func TestSheet_3_7_Notes(t *testing.T) {
 		log: (A) ip address associated with VRID 51 not present in advert from 192.0.2.21: 192.0.2.101
 		detail: (A) master changed from 192.0.2.20 to 192.0.2.21
 		wake 4.909375s`)
-	ev := noted("192.0.2.21", 150, advert.NoteInterval|advert.NoteOldChecksum)
+	ev := noted("192.0.2.21", 150, advert.NoteInterval|advert.NoteOldChecksum|advert.NoteClock)
+	ev.Advert.Ahead, ev.Advert.Window = -4, 5
 	ev.Advert.Version, ev.Advert.Interval = 3, 2500*time.Millisecond
 	l.one("1.4s", ev, `
 		log: (A) advertisement interval mismatch ours = 100 centi-sec rcv'd=250 centi-sec
 		log: (A) Setting unicast VRRPv3 checksum to old version
+		log: (A) authentication clock skew -4 sec from 192.0.2.21 approaching window 5 sec
 		wake 5.009375s`)
 	l.one("1.5s", ev, `
 		wake 5.109375s`)

@@ -36,6 +36,7 @@ func parseIPv4(b []byte, p *advert.Packet) error {
 		Proto:    int(b[9]),
 		IPHeader: header,
 		IPTotal:  int(binary.BigEndian.Uint16(b[2:4])),
+		ID:       binary.BigEndian.Uint16(b[4:6]),
 		Payload:  b[header:],
 	}
 	return nil

@@ -20,7 +20,7 @@ func TestParseIPv4(t *testing.T) {
 	with := func(change func(b []byte) []byte) []byte { return change(unhex(t, v2Header+v2Payload)) }
 	want := advert.Packet{
 		Src: addrA, Dst: advert.GroupIPv4, TTL: 255, Proto: 112,
-		IPHeader: 20, IPTotal: 40, Payload: payload,
+		IPHeader: 20, IPTotal: 40, ID: 1, Payload: payload,
 	}
 	changed := func(change func(p *advert.Packet)) *advert.Packet {
 		p := want

@@ -43,7 +43,7 @@ func TestReceive(t *testing.T) {
 		sendT(t, a, src, 1)
 		want := []advert.Packet{{
 			Src: src, Dst: advert.GroupIPv4, TTL: 255, Proto: advert.ProtoVRRP,
-			IPHeader: 20, IPTotal: 40, Payload: payload,
+			IPHeader: 20, IPTotal: 40, ID: 1, Payload: payload,
 		}}
 		if diff := cmp.Diff(want, atB.wait(t, 1), equatePackets); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)

@@ -30,11 +30,12 @@ var lines = []struct {
 	{`   3.609375 * < tick`, Line{At: 3609375 * time.Microsecond, ID: fsm.All, Event: fsm.Tick{}}},
 	{
 		`   0.000001 1 < advert from=192.0.2.2 version=3 vrid=51 priority=150 interval=1s count=2 ` +
-			`notes=count,addresses,interval,old-checksum missing=192.0.2.100`,
+			`notes=count,addresses,interval,old-checksum,clock ahead=4 window=5 missing=192.0.2.100`,
 		Line{At: time.Microsecond, ID: 1, Event: &fsm.AdvertReceived{
 			Advert: advert.Advert{
 				Src: netip.MustParseAddr("192.0.2.2"), Version: 3, VRID: 51, Priority: 150, Interval: time.Second,
-				Notes: advert.NoteCount | advert.NoteAddresses | advert.NoteInterval | advert.NoteOldChecksum,
+				Notes: advert.NoteCount | advert.NoteAddresses | advert.NoteInterval | advert.NoteOldChecksum | advert.NoteClock,
+				Ahead: 4, Window: 5,
 			},
 			Count: 2, Missing: netip.MustParseAddr("192.0.2.100"),
 		}},

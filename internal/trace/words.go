@@ -193,6 +193,8 @@ func (f *fields) advert(e *fsm.AdvertReceived) {
 	f.duration("interval", &a.Interval)
 	f.number("count", &e.Count)
 	f.notes(&a.Notes)
+	f.number("ahead", &a.Ahead)
+	f.number("window", &a.Window)
 	f.addr("missing", &e.Missing)
 }
 
@@ -213,7 +215,7 @@ func (f *fields) byteOf(key string, n int) uint8 {
 }
 
 // noteNames are the bits of advert.Note from the lowest.
-var noteNames = [...]string{"count", "addresses", "interval", "old-checksum"}
+var noteNames = [...]string{"count", "addresses", "interval", "old-checksum", "clock"}
 
 func (f *fields) notes(n *advert.Note) {
 	if !f.reading {
