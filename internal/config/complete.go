@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -131,24 +132,35 @@ func (l *loader) settleAuth(d *instanceDraft) {
 	if d.Auth == AuthNone {
 		d.AuthPass = ""
 	}
+	if d.More.HMAC != nil {
+		if d.Auth != AuthNone {
+			off("auth_hmac replaces authentication. Ignoring authentication.")
+			d.AuthPass = ""
+		}
+		l.settleHMAC(d)
+	}
+}
+
+// longestWindow bounds what is made of a long interval between adverts.
+const longestWindow = 300 * time.Second
+
+// settleHMAC completes auth_hmac. Without a key to sign with the instance is not
+// to run: keepalived goes on without any authentication.
+func (l *loader) settleHMAC(d *instanceDraft) {
 	h := d.More.HMAC
-	if h == nil {
-		return
-	}
-	if d.Auth != AuthNone {
-		off("auth_hmac replaces authentication. Ignoring authentication.")
-	}
-	switch {
-	case h.ActiveKey == 0 || !slices.ContainsFunc(h.Keys, func(k HMACKey) bool { return k.ID == h.ActiveKey }):
-		l.general(d.Pos, "(%s) auth_hmac without a key that active_key names. Ignoring.", d.Name)
+	if h.ActiveKey == 0 || !slices.ContainsFunc(h.Keys, func(k HMACKey) bool { return k.ID == h.ActiveKey }) {
+		l.general(d.Pos, "(%s) auth_hmac active_key %d is not defined - entering fault state", d.Name, h.ActiveKey)
+		d.Faults = append(d.Faults, fmt.Sprintf("auth_hmac has no usable key %d, which active_key names", h.ActiveKey))
+		d.More.NoKey = true
 		d.More.HMAC = nil
 		return
-	case d.Strict && h.Mode != HMACEnforce:
+	}
+	if d.Strict && h.Mode != HMACEnforce {
 		l.general(d.Pos, "(%s) auth_hmac mode must be enforce in strict mode - setting it", d.Name)
 		h.Mode = HMACEnforce
 	}
 	if h.TimeWindow == 0 {
-		h.TimeWindow = max(5*time.Second, 3*d.AdvertInt)
+		h.TimeWindow = min(max(5*time.Second, 3*d.AdvertInt.Truncate(time.Second)), longestWindow)
 	}
 }
 
@@ -240,7 +252,7 @@ func (l *loader) maxAddresses(d *instanceDraft) int {
 			header += 24
 		}
 	}
-	if d.More.HMAC != nil {
+	if d.More.HMAC != nil && d.More.HMAC.Mode != HMACReceiveOnly {
 		header += 28
 	}
 	return max(0, min(255, (mtu-header)/size))

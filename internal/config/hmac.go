@@ -2,6 +2,9 @@ package config
 
 import (
 	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -82,17 +85,22 @@ func setHMACKey(l *loader, d *instanceDraft, a *syntax.Args) {
 		a.Report(syntax.General, "(%s) key requires an id and a value", d.Name)
 		return
 	}
+	if strings.Trim(a.Peek(), "0123456789") != "" {
+		// Probably the key itself: it must not get into a log.
+		a.Report(syntax.General, "(%s) key id must be a number in [1, 255]", d.Name)
+		return
+	}
 	id, ok := l.uint(a, rule{low: 1, high: 255, strict: true, bad: "(" + d.Name + ") key id '%s' must be in [1, 255]"})
 	if !ok {
 		return
 	}
 	w, _ := a.Next()
-	value, ok := l.hmacValue(d, a, w, true)
+	value, ok := l.hmacValue(d, a, int(id), w)
 	switch {
 	case !ok:
 		return
 	case len(value) < minHMACKey || len(value) > maxHMACKey:
-		a.Report(syntax.General, "(%s) key %d has %d bytes, it must have %d to %d - ignoring", d.Name, id, len(value), minHMACKey, maxHMACKey)
+		a.Report(syntax.General, "(%s) auth_hmac key %d length %d not in range [%d, %d]", d.Name, id, len(value), minHMACKey, maxHMACKey)
 		return
 	case slices.ContainsFunc(d.More.HMAC.Keys, func(k HMACKey) bool { return k.ID == uint8(id) }):
 		a.Report(syntax.General, "(%s) key %d already specified - ignoring", d.Name, id)
@@ -101,35 +109,58 @@ func setHMACKey(l *loader, d *instanceDraft, a *syntax.Args) {
 	d.More.HMAC.Keys = append(d.More.HMAC.Keys, HMACKey{ID: uint8(id), Value: value})
 }
 
-// hmacValue decodes the three notations of a key.
-func (l *loader) hmacValue(d *instanceDraft, a *syntax.Args, w string, files bool) ([]byte, bool) {
-	if digits, ok := strings.CutPrefix(w, "hex:"); ok {
-		digits = strings.Map(func(r rune) rune {
-			if strings.ContainsRune(" \t:", r) {
-				return -1
-			}
-			return r
-		}, digits)
-		value, err := hex.DecodeString(digits)
-		if err != nil {
-			a.Report(syntax.General, "(%s) key is not made of pairs of hexadecimal digits - ignoring", d.Name)
+// hmacValue decodes the three notations of a key. What is in a file may be in
+// one of the other two.
+func (l *loader) hmacValue(d *instanceDraft, a *syntax.Args, id int, w string) (Secret, bool) {
+	if path, ok := strings.CutPrefix(w, "file:"); ok {
+		l.checkKeyFile(d, a, path)
+		data, err := l.opt.Host.ReadFile(path)
+		if err != nil && !errors.Is(err, syntax.ErrExecutable) {
+			a.Report(syntax.General, "(%s) auth_hmac key %d file %s cannot be opened - %v", d.Name, id, path, err)
+			return nil, false
 		}
-		return value, err == nil
+		w = strings.TrimRight(string(data), "\r\n")
 	}
-	path, ok := strings.CutPrefix(w, "file:")
-	if !ok || !files {
-		return []byte(w), true
+	digits, ok := strings.CutPrefix(w, "hex:")
+	if !ok {
+		return Secret(w), true
 	}
-	if st, err := l.opt.Host.Lstat(path); err == nil && st.Kind == RegularFile && st.Mode&0o077 != 0 {
+	digits = strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" \t:", r) {
+			return -1
+		}
+		return r
+	}, digits)
+	if n := len(digits); n%2 == 1 { // as keepalived does: the last digit alone is a byte
+		digits = digits[:n-1] + "0" + digits[n-1:]
+	}
+	value, err := hex.DecodeString(digits)
+	if err != nil {
+		a.Report(syntax.General, "(%s) auth_hmac key %d is not made of hexadecimal digits - ignoring", d.Name, id)
+	}
+	return value, err == nil
+}
+
+// checkKeyFile reports a key that others can read or write.
+func (l *loader) checkKeyFile(d *instanceDraft, a *syntax.Args, path string) {
+	st, err := l.opt.Host.Lstat(path)
+	for n := 0; err == nil && st.Kind == Symlink && n < maxLinks; n++ {
+		target, failed := l.opt.Host.Readlink(path)
+		if failed != nil {
+			return
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = target
+		st, err = l.opt.Host.Lstat(path)
+	}
+	if err == nil && st.Kind == RegularFile && st.Mode&0o077 != 0 {
 		a.Send(Diagnostic{
-			Code: syntax.Security, Text: "(" + d.Name + ") key file " + path + " can be read by others",
+			Code:   syntax.Security,
+			Text:   fmt.Sprintf("(%s) auth_hmac key file %s is accessible to others (mode %04o, owner %d)", d.Name, path, st.Mode, st.UID),
+			Hint:   "Whoever knows the key can take the addresses.",
 			Action: "chmod 600 " + path,
 		})
 	}
-	data, err := l.opt.Host.ReadFile(path)
-	if err != nil {
-		a.Report(syntax.General, "(%s) key file %s cannot be read - %v", d.Name, path, err)
-		return nil, false
-	}
-	return l.hmacValue(d, a, strings.TrimRight(string(data), "\r\n"), false)
 }

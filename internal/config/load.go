@@ -340,6 +340,7 @@ func (l *loader) report(d Diagnostic) {
 
 // add is report for what has its prefix already.
 func (l *loader) add(d Diagnostic) {
+	d.Text = HideMessage(&d)
 	d.Early = l.early
 	k := key(d)
 	if i, ok := l.seen[k]; ok {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"time"
@@ -24,6 +25,7 @@ type InstanceMore struct {
 	TrackFiles         []Track
 	TrackBFD           []Track
 	HMAC               *HMAC // auth_hmac; nil: none
+	NoKey              bool  // auth_hmac without a key to sign with, which is one of the faults
 	TimerExpiredBackup int   // priority below which a late timer makes a backup; 0: off
 	GARPExtra          time.Duration
 	GARPExtraAll       bool
@@ -44,8 +46,18 @@ type HMAC struct {
 // HMACKey is a key with its number.
 type HMACKey struct {
 	ID    uint8
-	Value []byte
+	Value Secret
 }
+
+// Secret is not to be seen: it prints as stars with every verb, also inside of
+// other values.
+type Secret []byte
+
+// Format implements [fmt.Formatter].
+func (Secret) Format(f fmt.State, _ rune) { fmt.Fprint(f, "********") }
+
+// MarshalText implements [encoding.TextMarshaler], for JSON.
+func (Secret) MarshalText() ([]byte, error) { return []byte("********"), nil }
 
 // HMACMode is the mode of auth_hmac.
 type HMACMode uint8
