@@ -138,7 +138,7 @@ func (p *program) hold() int {
 		ConfigFile: opts.configFile, Load: load, Log: log, Detail: opts.detail > 0,
 		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
 		IgnoreInterrupt: opts.ignoreSigint, Umask: umask(opts, cfg), Version: version,
-		Started: p.back.Ready, Signals: p.signals,
+		Started: p.back.Ready, Signals: p.signals, ReplayFile: strings.TrimSuffix(paths[0], ".pid") + ".replay",
 	})
 	log.Info(fmt.Sprintf("Starting VRRP child process, pid=%d", os.Getpid()))
 	err = d.Run(context.Background())

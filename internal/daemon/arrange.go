@@ -366,6 +366,7 @@ func sameProtocol(a, b *settings) bool {
 // the runners that are new.
 func (a *arrangement) launch(delay time.Duration, first bool) error {
 	d := a.d
+	d.keeper.watch(d.members)
 	d.rewire()
 	d.trackSessions(d.cfg)
 	d.trackProcesses(d.cfg)

@@ -29,8 +29,10 @@ type Options struct {
 	// IgnoreInterrupt: SIGINT does not stop the daemon.
 	IgnoreInterrupt bool
 	Umask           int // of dump files
-	Detail          bool
-	Load            Source
+	// ReplayFile is where numbers of adverts outlive the daemon; "": nowhere.
+	ReplayFile string
+	Detail     bool
+	Load       Source
 	// Signals is what Listen returned at the beginning of the program.
 	Signals *Signals
 	// Started is called when addresses are being watched over.
@@ -64,7 +66,8 @@ type Daemon struct {
 	verdicts  map[trackKey]verdict
 	watchers  map[trackKey][]watch
 
-	files fileWriter // of dumps; has goroutines of its own
+	files  fileWriter // of dumps; has goroutines of its own
+	keeper *keeper    // of the replay file; has a goroutine of its own
 
 	planned   *planned // what reload_time_file says; nil: there is none
 	reloading bool
@@ -81,6 +84,7 @@ func New(cfg *config.Config, opt Options) *Daemon {
 		scripts: map[string]*scriptTracker{}, verdicts: map[trackKey]verdict{}, watchers: map[trackKey][]watch{},
 	}
 	d.sockets = &sockets{open: map[netio.Spec]*socket{}, log: d.log}
+	d.keeper = newKeeper(opt.ReplayFile, d.log)
 	return d
 }
 
@@ -166,6 +170,7 @@ func (d *Daemon) begin() error {
 	d.started = time.Now()
 	d.sockets.tell = d.cfg.Global.LogUnknownVRIDs
 	d.clean()
+	d.keeper.start()
 	d.static = kernel.NewHolder(d.kern)
 	d.applyStatic(d.cfg)
 	if err := d.arrange(d.cfg, true); err != nil {
@@ -236,6 +241,7 @@ func (d *Daemon) shutdown() {
 	d.stopSessions(time.Second / 10)
 	d.waitTracking(begun.Add(scriptGrace))
 	d.files.wait(time.Second / 5)
+	d.keeper.stop(time.Second / 5)
 }
 
 // releaseTime is given to the kernel for taking addresses away at the end.

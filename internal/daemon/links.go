@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/holdfast-ha/holdfast/internal/advert"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
 	"github.com/holdfast-ha/holdfast/internal/netio"
@@ -260,6 +261,9 @@ const receiveBuffer = 1 << 20
 // interface or the source address is not there.
 func socketSpec(set *settings, l *kernel.Link, src netip.Addr) (netio.Spec, bool) {
 	spec := netio.Spec{IPv6: set.cfg.IPv6, Unicast: set.cfg.Unicast, RcvBuf: receiveBuffer}
+	if set.expect.Auth == advert.AuthAH {
+		spec.Proto = advert.ProtoAH
+	}
 	if set.cfg.Interface != "" {
 		if l == nil {
 			return spec, false

@@ -40,8 +40,11 @@ type member struct {
 	// sock is where adverts leave; nil while the interface is not there.
 	sock atomic.Pointer[socket]
 
+	guard guard // has a lock of its own
+
 	// Of the runner's goroutine.
 	packet   []byte
+	seal     seal
 	ipID     uint16
 	sendErr  string
 	sendWhen time.Time
@@ -80,13 +83,14 @@ func (m *member) send(a *fsm.SendAdvert) {
 		Interval: set.spec.AdvertInterval, Auth: set.expect.Auth, Password: set.expect.Password,
 		Src: a.Source, Addresses: set.expect.Addresses, ChecksumAsV2: set.expect.ChecksumAsV2,
 	}
+	m.seal.begin(&m.guard, set.expect, time.Now())
 	for _, dst := range set.dests {
 		msg.Dst = dst
 		if set.expect.OldUnicast {
 			msg.Dst = set.expect.Group
 		}
-		m.packet = msg.AppendTo(m.packet[:0])
-		err := sock.conn.Send(netio.Out{Src: a.Source, Dst: dst, TTL: set.ttl, ID: m.ipID, Proto: advert.ProtoVRRP, Payload: m.packet})
+		m.packet = m.seal.payload(m.packet[:0], set.expect, &msg, advert.IPv4{Src: a.Source, Dst: dst, ID: m.ipID, TTL: uint8(set.ttl)})
+		err := sock.conn.Send(netio.Out{Src: a.Source, Dst: dst, TTL: set.ttl, ID: m.ipID, Payload: m.packet})
 		if err != nil {
 			m.sendFailed(set, dst, err)
 		}
@@ -106,4 +110,12 @@ func (m *member) sendFailed(set *settings, dst netip.Addr, err error) {
 		return
 	}
 	m.runner.log.infof("(%s): send advert error (%v)", set.cfg.Name, err)
+}
+
+// saySynced tells that our adverts go on after the number of one that was of lower
+// priority: its sender would not hear us otherwise. The guard has seen to that.
+func (m *member) saySynced() {
+	if set := m.set.Load(); set.expect.Auth == advert.AuthAH {
+		m.runner.log.infof("(%s) IPSEC-AH : Syncing seq_num - Increment seq", set.cfg.Name)
+	}
 }

@@ -118,12 +118,32 @@ func (d *Daemon) objection(c *Candidate) string {
 			return fmt.Sprintf("New config failed validation, see %s for details", check)
 		}
 	}
+	if name := d.losesKey(c.Config); name != "" {
+		return "(" + name + ") would have no key to sign its adverts with"
+	}
 	fixed := fixedChanges(d.cfg, c.Config)
 	for _, what := range fixed {
 		d.log.infof("Cannot change %s at a reload - please restart keepalived", what)
 	}
 	if len(fixed) > 0 {
 		return "The new configuration needs a restart"
+	}
+	return ""
+}
+
+// losesKey names an instance that runs and would be in FAULT because of its
+// auth_hmac, perhaps since a file with a key could not be read; "": there is none.
+func (d *Daemon) losesKey(cfg *config.Config) string {
+	runs := map[identity]bool{}
+	for _, m := range d.members {
+		if set := m.set.Load(); set.spec.ConfigFault == "" {
+			runs[identityOf(set.cfg)] = true
+		}
+	}
+	for _, c := range cfg.Instances {
+		if c.More.NoKey && runs[identityOf(c)] {
+			return c.Name
+		}
 	}
 	return ""
 }

@@ -96,12 +96,29 @@ func (sv *survey) instance(m *member) dump.Instance {
 	held := i.State == dump.Master
 	i.Addresses, i.Excluded = sv.addresses(c.Addresses, held), sv.addresses(c.Excluded, held)
 	sv.running(&i, set, &v)
+	i.Extension = extensionOf(c.More.HMAC)
 	unicast(&i, c)
 	sv.instanceScripts(&i, set)
 	return i
 }
 
 var auths = map[config.AuthType]dump.Auth{config.AuthPass: dump.AuthPass, config.AuthAH: dump.AuthAH}
+
+var modeNames = map[config.HMACMode]string{
+	config.HMACEnforce: "enforce", config.HMACPermissive: "permissive", config.HMACReceiveOnly: "receive-only",
+}
+
+// extensionOf is nil for nil.
+func extensionOf(h *config.HMAC) *dump.Extension {
+	if h == nil {
+		return nil
+	}
+	x := &dump.Extension{Keys: len(h.Keys), Active: h.ActiveKey, Mode: modeNames[h.Mode]}
+	if !h.Monotonic {
+		x.Window = h.TimeWindow
+	}
+	return x
+}
 
 // running adds what the state machine knows.
 func (sv *survey) running(i *dump.Instance, set *settings, v *fsm.View) {
@@ -167,7 +184,10 @@ func statsOf(s *fsm.Stats) dump.Stats {
 		PacketLength: n[advert.CounterLength], TTL: n[advert.CounterTTL], InvalidType: n[advert.CounterType],
 		AdvertInterval: n[advert.CounterInterval], AddressList: s.AddressList + n[advert.CounterAddressList],
 		AuthInvalidType: n[advert.CounterAuthType], AuthTypeMismatch: n[advert.CounterAuthMismatch],
-		AuthFailure:  n[advert.CounterAuthFailure],
+		AuthFailure: n[advert.CounterAuthFailure],
+		ExtMissing:  n[advert.CounterHMACMissing], ExtMalformed: n[advert.CounterHMACMalformed],
+		ExtUnknownKey: n[advert.CounterHMACKey], ExtInvalidHMAC: n[advert.CounterHMAC],
+		ExtStale: n[advert.CounterHMACStale], ExtReplay: n[advert.CounterHMACReplay],
 		ZeroReceived: s.ZeroReceived, ZeroSent: s.ZeroSent,
 	}
 }

@@ -368,6 +368,9 @@ func TestStatsOf(t *testing.T) {
 		advert.ReasonCast: {AddressList: 3}, advert.ReasonAuthUnknown: {AuthInvalidType: 3},
 		advert.ReasonAuthType: {AuthTypeMismatch: 3}, advert.ReasonUnwantedAH: {AuthTypeMismatch: 3},
 		advert.ReasonMissingAH: {AuthTypeMismatch: 3}, advert.ReasonPassword: {AuthFailure: 3}, advert.ReasonAH: {AuthFailure: 3},
+		advert.ReasonAHSPI: {AuthFailure: 3}, advert.ReasonAHSequence: {AuthFailure: 3},
+		advert.ReasonHMACMissing: {ExtMissing: 3}, advert.ReasonHMACMalformed: {ExtMalformed: 3}, advert.ReasonHMACKey: {ExtUnknownKey: 3},
+		advert.ReasonHMAC: {ExtInvalidHMAC: 3}, advert.ReasonHMACStale: {ExtStale: 3}, advert.ReasonHMACReplay: {ExtReplay: 3},
 	}
 	for r := range advert.Reasons {
 		s := at(advert.Reason(r))

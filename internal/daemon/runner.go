@@ -275,6 +275,7 @@ func (r *runner) act(outs []fsm.Out) {
 		case fsm.GroupChanged:
 			r.hands.push(job{m: m, notify: &stateNote{to: a.To, group: true}})
 		case fsm.LowerPriorityHeard:
+			m.saySynced()
 			r.hands.push(job{m: m, notify: &stateNote{lower: true}})
 		case fsm.AddAddresses:
 			r.hands.push(job{m: m, apply: true})

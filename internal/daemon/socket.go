@@ -98,7 +98,7 @@ func (s *socket) receive(p *advert.Packet) {
 		}
 		return
 	}
-	a, j := r.expect.Check(p)
+	a, j := r.m.guard.check(r.expect, p)
 	if !j.OK() {
 		r.runner.offerRefusal(r.id, p, j)
 		return

@@ -51,12 +51,8 @@ func specOf(c *config.Instance, g *config.SyncGroup, strict bool) *fsm.Spec {
 		Trackers:     trackersOf(c, g),
 		StrictCompat: strict,
 	}
-	switch {
-	case len(c.Faults) > 0:
+	if len(c.Faults) > 0 {
 		s.ConfigFault = c.Faults[0]
-	case c.Auth == config.AuthAH:
-		// Without it, peers that have it would not hear us: two masters.
-		s.ConfigFault = "authentication AH is not served yet"
 	}
 	return s
 }
@@ -104,10 +100,14 @@ func expectOf(c *config.Instance) *advert.Expect {
 			e.Group = advert.GroupIPv6
 		}
 	}
-	if c.Auth == config.AuthPass {
+	switch c.Auth {
+	case config.AuthPass:
 		e.Auth = advert.AuthPass
-		copy(e.Password[:], c.AuthPass)
+	case config.AuthAH:
+		e.Auth = advert.AuthAH
 	}
+	copy(e.Password[:], c.AuthPass)
+	e.HMAC = hmacOf(c.More.HMAC)
 	for _, a := range c.Addresses {
 		e.Addresses = append(e.Addresses, a.Prefix.Addr())
 	}
@@ -116,6 +116,22 @@ func expectOf(c *config.Instance) *advert.Expect {
 		e.CheckSource = e.CheckSource || p.CheckTTL
 	}
 	return e
+}
+
+var hmacModes = map[config.HMACMode]advert.Mode{
+	config.HMACEnforce: advert.Enforce, config.HMACPermissive: advert.Permissive, config.HMACReceiveOnly: advert.ReceiveOnly,
+}
+
+// hmacOf is nil for nil.
+func hmacOf(c *config.HMAC) *advert.HMAC {
+	if c == nil {
+		return nil
+	}
+	h := &advert.HMAC{Active: c.ActiveKey, Mode: hmacModes[c.Mode], Monotonic: c.Monotonic, Window: c.TimeWindow}
+	for _, k := range c.Keys {
+		h.Keys = append(h.Keys, advert.NumberedKey{ID: k.ID, Value: advert.Key(k.Value)})
+	}
+	return h
 }
 
 func kernelAddress(a config.Address) kernel.Address {

@@ -172,6 +172,16 @@ func (p *printer) instanceAuth(v *Instance) {
 	case v.Version == 2:
 		p.line(3, "Authentication type = none")
 	}
+	if x := v.Extension; x != nil {
+		p.line(3, "Authentication extension = HMAC-SHA256-128")
+		p.line(5, "Keys = %d, active key id = %d", x.Keys, x.Active)
+		p.line(5, "Mode = %s", x.Mode)
+		if x.Window > 0 {
+			p.line(5, "Anti replay = time, window = %d sec", x.Window/time.Second)
+		} else {
+			p.line(5, "Anti replay = monotonic")
+		}
+	}
 	p.when(v.Version == 3 && !v.IPv6, 3, "VRRPv3 uses VRRPv2 checksum = %s", enabled(v.V3ChecksumAsV2))
 	p.when(v.ReceiveBuffer > 0, 3, "Kernel rx buffer size = %d", v.ReceiveBuffer)
 	p.when(v.Debug > 0, 3, "Debug level = %d", v.Debug)

@@ -103,6 +103,7 @@ type Instance struct {
 	PreemptDelay       time.Duration
 	PromoteSecondaries bool
 	Auth               Auth // version 2
+	Extension          *Extension
 	V3ChecksumAsV2     bool
 	ReceiveBuffer      int // 0: no line
 	Debug              int
@@ -146,6 +147,14 @@ const (
 
 var interfaceFaultNames = [...]string{
 	"unspecified", "i/f down", "base i/f down", "duplicate VRID", "no source IP address", "config error",
+}
+
+// Extension is auth_hmac; nil: none.
+type Extension struct {
+	Keys   int
+	Active uint8
+	Mode   string
+	Window time.Duration // 0: anti_replay monotonic
 }
 
 // Auth is auth_type, with the numbers that the JSON file has.
