@@ -24,6 +24,7 @@ type Protocol struct {
 	Version  int
 	IPv6     bool
 	Pass     bool // simple password, version 2 only
+	AH       bool // authentication header, version 2 only
 	Unicast  bool
 	Interval time.Duration
 }
@@ -37,6 +38,7 @@ var Protocols = []Protocol{
 	{Name: "v3", Version: 3, Interval: 100 * time.Millisecond},
 	{Name: "v3ipv6", Version: 3, IPv6: true, Interval: 100 * time.Millisecond},
 	{Name: "v3unicast", Version: 3, Unicast: true, Interval: 100 * time.Millisecond},
+	{Name: "v2ah", Version: 2, AH: true, Interval: time.Second},
 }
 
 // Skew returns the skew time of a backup (RFC 3768 section 6.1, RFC 5798
@@ -84,6 +86,9 @@ func (c Conf) String() string {
 		Instance, c.LAN.Iface(), VRID, c.Priority, c.Protocol.Interval.Seconds())
 	if c.Protocol.Pass {
 		fmt.Fprintf(&b, "\tauthentication {\n\t\tauth_type PASS\n\t\tauth_pass %s\n\t}\n", Password)
+	}
+	if c.Protocol.AH {
+		fmt.Fprintf(&b, "\tauthentication {\n\t\tauth_type AH\n\t\tauth_pass %s\n\t}\n", Password)
 	}
 	if c.Protocol.Unicast {
 		fmt.Fprintf(&b, "\tunicast_src_ip %v\n\tunicast_peer {\n", c.LAN.Prefix4(c.Node).Addr())

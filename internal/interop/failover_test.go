@@ -221,6 +221,9 @@ func wrong(proto interop.Protocol) string {
 	switch {
 	case proto.Pass:
 		faults = append(faults, "vrrp.auth_type != 1", `!(vrrp.auth_string == "`+interop.Password+`")`)
+	case proto.AH:
+		faults = append(faults, "vrrp.auth_type != 2", "!ah", "ip.proto != 51", "ah.length != 4", "ah.next_header != 112",
+			"ah.sequence == 0", "!(ah.spi == 0xc0000201 && ip.src == 192.0.2.1 || ah.spi == 0xc0000202 && ip.src == 192.0.2.2)")
 	case proto.Version == 2:
 		faults = append(faults, "vrrp.auth_type != 0")
 	}
