@@ -140,7 +140,7 @@ var instanceBasic = []keyword[*instanceDraft]{
 		sub: func() []Keyword { return authKeywords.describe() },
 	},
 	{
-		name: "auth_hmac", args: "{ ... }", since: "2.4.0", status: pending, shape: block, doc: "Authentication trailer with replay protection.", example: "auth_hmac {",
+		name: "auth_hmac", args: "{ ... }", since: "2.4.0", shape: block, doc: "Authentication trailer with replay protection.", example: "auth_hmac {",
 		set: func(l *loader, d *instanceDraft, _ *syntax.Args) { l.readHMAC(d) },
 		sub: func() []Keyword { return hmacKeywords.describe() },
 	},
