@@ -14,8 +14,9 @@ LIGHT = $$($(GO) list ./... | grep -v -e /internal/interop -e /internal/conftest
 FUZZTIME ?= 5m
 WORLDS   ?= 10000
 CHAOS    ?= 20m
+FORGER   ?= 60s
 
-.PHONY: build demo test setup lint race interop bench fuzz sim chaos docs clean
+.PHONY: build demo test setup lint race interop bench fuzz sim chaos forger docs clean
 
 build: ## bin/holdfast
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/holdfast ./cmd/holdfast
@@ -48,6 +49,9 @@ sim: ## many worlds of the simulator
 
 chaos: build ## three nodes, one of them keepalived, disturbed at random for CHAOS
 	HOLDFAST_BIN=$(CURDIR)/bin/holdfast $(GO) test ./internal/interop -run TestChaos -count=1 -v -timeout 4h -chaos.for=$(CHAOS)
+
+forger: ## everything that can be forged without the key, for FORGER in each mode
+	$(GO) test ./cmd/holdfast -run TestForger -count=1 -v -timeout 4h -forger.for=$(FORGER)
 
 fuzz: ## every fuzz target, FUZZTIME each
 	@set -e; grep -rl '^func Fuzz' --include='*_test.go' cmd internal | while read -r f; do \

@@ -16,6 +16,8 @@
 //     which the state machine asked for it: addresses, then their
 //     announcement, then the notification that tells of it. It reports back
 //     through the runner's control queue.
+//   - The keeper's goroutine writes what is remembered of authenticated adverts
+//     to a file. Beside a small lock of each instance it touches nothing.
 //   - One goroutine for each socket reads packets, checks them and offers the
 //     result to a runner; what does not fit the runner's mailbox is dropped and
 //     counted.
