@@ -32,15 +32,26 @@ func FuzzHMAC(f *testing.F) {
 		if !r.OK() && r.Text(p.Src) == "" {
 			t.Fatalf("%+v has no text", r)
 		}
-		// The checksum is the only part that the HMAC does not cover.
-		same := len(payload) == len(known.Payload) && bytes.Equal(payload[:6], known.Payload[:6]) && bytes.Equal(payload[8:], known.Payload[8:])
-		if signed && !same {
+		if signed && !isVector(t, payload) {
 			t.Fatalf("forged: % x", payload)
 		}
 		if b := p.pdu(); r.OK() && !signed && (e.HMAC.Mode == Enforce || len(b) == pduLen(e.Version, e.IPv6, int(b[3]))+TrailerLen) {
 			t.Fatalf("accepted without being signed: % x", payload)
 		}
 	})
+}
+
+// isVector tells whether somebody with the key has made the payload. The
+// checksum is the only part that the HMAC does not cover.
+func isVector(t *testing.T, payload []byte) bool {
+	for i := range hmacVectors {
+		known, _ := hmacVectors[i].sealed(t)
+		k := known.Payload
+		if len(payload) == len(k) && bytes.Equal(payload[:6], k[:6]) && bytes.Equal(payload[8:], k[8:]) {
+			return true
+		}
+	}
+	return false
 }
 
 func TestSealedAllocations(t *testing.T) {
