@@ -1,8 +1,6 @@
 package config
 
 import (
-	"slices"
-
 	"github.com/holdfast-ha/holdfast/internal/syntax"
 )
 
@@ -126,7 +124,7 @@ func readGroup(l *loader, cfg *Config, a *syntax.Args) {
 		a.Report(syntax.General, "vrrp_sync_group must have a name - skipping")
 		l.cur.SkipBlock()
 		return
-	case slices.ContainsFunc(cfg.Groups, func(g *SyncGroup) bool { return g.Name == name }):
+	case l.draft.groupNames[name]:
 		a.Report(syntax.General, "vrrp sync group %s already defined", name)
 		l.cur.SkipBlock()
 		return
@@ -141,5 +139,6 @@ func readGroup(l *loader, cfg *Config, a *syntax.Args) {
 		return
 	}
 	l.draft.groups = append(l.draft.groups, g)
+	l.draft.groupNames[name] = true
 	cfg.Groups = append(cfg.Groups, g.SyncGroup)
 }

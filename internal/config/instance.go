@@ -281,7 +281,7 @@ func (l *loader) exists(a *syntax.Args, name, text string) bool {
 		return true
 	}
 	d := Diagnostic{Code: syntax.General, Text: text}
-	if near := nearest(name, l.machine.names); near != "" {
+	if near := l.nearest(name, func() []string { return l.machine.names }); near != "" {
 		d.Hint = "Did you mean '" + near + "'?"
 	} else {
 		d.Action = "Correct the name, or set dynamic_interfaces if it appears later."

@@ -331,12 +331,11 @@ func (l *loader) vmacName(a *syntax.Args, d *instanceDraft, w string, field *str
 		a.Report(syntax.General, "(%s) interface %s already exists and is not a private macvlan; ignoring vmac if_name", d.Name, w)
 		return
 	}
-	for _, other := range l.draft.instances {
-		if other != d && (other.VMACName == w || other.More.IPVLANName == w) {
-			a.Report(syntax.General, "(%s) VRRP instance %s is already using %s - ignoring name", d.Name, other.Name, w)
-			return
-		}
+	if other := l.draft.virtual[w]; other != nil && other != d {
+		a.Report(syntax.General, "(%s) VRRP instance %s is already using %s - ignoring name", d.Name, other.Name, w)
+		return
 	}
+	l.draft.virtual[w] = d
 	*field = w
 }
 

@@ -149,6 +149,9 @@ func readScript(l *loader, cfg *Config, a *syntax.Args) {
 		s.Timeout = s.Interval
 	}
 	cfg.Scripts = append(cfg.Scripts, s.Script)
+	if l.draft.scripts[name] == nil {
+		l.draft.scripts[name] = s.Script
+	}
 }
 
 // defaultUserUsable says whether scripts that name no user can run at all.

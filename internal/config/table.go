@@ -132,7 +132,7 @@ func readValues[T any](l *loader, k *keyword[T], v T, a *syntax.Args) {
 		}
 		l.openQuote(line)
 		if len(line.Words) > 0 {
-			k.set(l, v, syntax.NewValues(line, l.report))
+			k.set(l, v, syntax.NewValues(line, l.reporter(line)))
 		}
 		if l.stopped {
 			return

@@ -14,6 +14,8 @@ type Cursor struct {
 	// keepalived goes by when it complains about the balance of braces; which
 	// block a brace ends is another matter.
 	open int
+	// vain counts the lines that Closed looked at without finding an end.
+	vain int
 }
 
 // NewCursor reads from next.
@@ -185,8 +187,12 @@ func (c *Cursor) skip(depth int) {
 	}
 }
 
-// maxBlock is how far Closed looks.
-const maxBlock = 5000
+// maxBlock is how far Closed looks, and maxVain how far in all where that
+// led to nothing: unknown blocks in unknown blocks are looked at again and again.
+const (
+	maxBlock = 5000
+	maxVain  = 100 * maxBlock
+)
 
 // Closed says whether a block that follows has a closing brace before a line
 // for which stop holds. It reads ahead, not without limit, and takes nothing.
@@ -194,10 +200,11 @@ func (c *Cursor) Closed(stop func(Line) bool) bool {
 	if l, ok := c.Peek(); !ok || !l.IsOpen() {
 		return false
 	}
-	for i, depth := 0, 0; i < maxBlock; i++ {
+	for i, depth := 0, 0; i < maxBlock && c.vain < maxVain; i++ {
 		l, ok := c.PeekAt(i)
 		switch {
 		case !ok || (!l.IsOpen() && !l.IsClose() && stop(l)):
+			c.vain += i
 			return false
 		case l.IsOpen():
 			depth++
@@ -207,6 +214,7 @@ func (c *Cursor) Closed(stop func(Line) bool) bool {
 			}
 		}
 	}
+	c.vain += maxBlock
 	return false
 }
 
