@@ -212,7 +212,9 @@ func (s *Scanner) load(dir, name string, checks Checks, main bool, pos Pos) *fra
 			Hint: "keepalived does not read such a file.", Action: "Remove the execute permission.",
 		})
 	case err != nil:
-		s.failed(name, err.Error(), checks, main, pos)
+		d := s.failure(name, err.Error(), checks, main, pos)
+		d.Action = remedy(err)
+		s.report(d)
 		return nil
 	}
 	s.files = append(s.files, full)
@@ -223,8 +225,17 @@ func (s *Scanner) load(dir, name string, checks Checks, main bool, pos Pos) *fra
 	return &frame{file: &file{parent: parent, name: name, path: full, dir: path.Dir(full), data: data, checks: inherited}}
 }
 
-func (s *Scanner) failed(name, why string, checks Checks, main bool, pos Pos) {
-	s.report(s.failure(name, why, checks, main, pos))
+// remedy is what to do about a file that is not read.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, ErrDirectory):
+		return "Add a pattern for its files, like DIRECTORY/*.conf."
+	case errors.Is(err, ErrExecutable):
+		return "Remove the execute permission."
+	case errors.Is(err, ErrNotRegular):
+		return "Name a plain file."
+	}
+	return "Make it readable, or remove what names it."
 }
 
 // failure is the report of a file that is not read.
@@ -255,7 +266,7 @@ func join(dir, name string) string {
 
 // Limits of inclusion, far above what anyone needs.
 const (
-	maxDepth    = 100
+	maxDepth    = 30 // less than the symbolic links a path may lead through
 	maxFiles    = 10_000
 	maxPatterns = 50_000 // names and wildcards in includes
 )
