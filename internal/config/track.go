@@ -65,14 +65,6 @@ var (
 	}
 )
 
-// find gives the first element for which is holds, or nil.
-func find[T any](list []*T, is func(*T) bool) *T {
-	if i := slices.IndexFunc(list, is); i >= 0 {
-		return list[i]
-	}
-	return nil
-}
-
 func namesOf[T any](list []*T, name func(*T) string) []string {
 	names := make([]string, 0, len(list))
 	for _, x := range list {
