@@ -171,6 +171,10 @@ func (m *instance) addressLost(now time.Time, ev AddressLost) {
 		return
 	}
 	m.logf(!m.restore.worthSaying(now), "%s", cause)
+	if m.late.listening { // they may not be ours any more
+		m.restore.at = now
+		return
+	}
 	m.restoreSoon(now)
 }
 

@@ -112,7 +112,11 @@ func (m *instance) setPriority(p uint8, cause string) {
 func (m *instance) changePriority(p uint8, cause string) {
 	before, from := m.masterDown(), m.priority
 	m.priority = p
-	m.emit(PriorityChanged{From: from, To: p, Cause: cause})
+	changed := PriorityChanged{From: from, To: p, Cause: cause}
+	if cause != CauseStart {
+		m.changes.add(changed)
+	}
+	m.emit(changed)
 	if m.state == Backup && !m.deadline.IsZero() {
 		// The skew is part of the deadline; the silence heard so far counts.
 		m.deadline = m.deadline.Add(m.masterDown() - before)
@@ -162,6 +166,9 @@ func (m *instance) reconfigure(now time.Time, ev Reconfigured) {
 	case m.state == Backup && !m.pending():
 		m.wants = false
 		m.deadline = m.countdown(now)
+	case m.state == Master && m.late.listening:
+		m.deadline = earlier(m.deadline, now.Add(m.once()))
+		m.emit(AddAddresses{})
 	case m.state == Master:
 		m.readvertise(now)
 		m.emit(AddAddresses{})
