@@ -1,0 +1,65 @@
+package daemon
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/fsm"
+)
+
+// A timer that is later than an advert takes gives the master the time of one
+// more; how late timers are is counted.
+func TestVeryLateTimerListensOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newTestRunner(t)
+		var told []time.Duration
+		r.late = func(d time.Duration) { told = append(told, d) }
+		r.lateLimit.Store(int64(500 * time.Millisecond))
+		r.start()
+		synctest.Wait()
+		r.oversleep(time.Second)
+		time.Sleep(time.Second + 160*time.Millisecond)
+		if got := r.state(); got != fsm.Backup {
+			t.Errorf("while it listens: %v", got)
+		}
+		time.Sleep(time.Millisecond)
+		if got := r.state(); got != fsm.Master {
+			t.Errorf("after that: %v", got)
+		}
+		time.Sleep(time.Second)
+		r.end(t)
+		const late = time.Second - 360937*time.Microsecond
+		if l := r.timers; l.longest != late || l.fired != 12 || l.latest != 0 || l.over != [4]uint64{1, 1, 1, 0} {
+			t.Errorf("timers: %+v", l)
+		}
+		if len(told) != 1 || told[0] != late {
+			t.Errorf("told of %v, want once %v", told, late)
+		}
+	})
+}
+
+// A suspended machine shows only in the difference of two clocks.
+func TestSuspensionIsNoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newTestRunner(t)
+		var asleep time.Duration
+		r.clockGap = func() time.Duration { return asleep }
+		r.gap = 0
+		r.start()
+		time.Sleep(100 * time.Millisecond)
+		for _, d := range []time.Duration{time.Millisecond, time.Minute} {
+			r.call(time.Hour, func(time.Time, *fsm.Group) { asleep += d })
+		}
+		// 360.9 ms by its clock; but an advert was not listened for.
+		time.Sleep(261 * time.Millisecond)
+		if got := r.state(); got != fsm.Backup {
+			t.Errorf("right after it: %v", got)
+		}
+		time.Sleep(200 * time.Millisecond)
+		if got := r.state(); got != fsm.Master {
+			t.Errorf("later: %v", got)
+		}
+		r.end(t)
+	})
+}
