@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/nettest"
+)
+
+// A backup that gets to run only now and then, for a few milliseconds, does not
+// take its own absence for its master's; and when the master does die, it is
+// there all the same.
+func TestStarvedBackup(t *testing.T) {
+	nettest.Require(t)
+	lan := nettest.NewLANT(t, 2, nettest.Options{})
+	one := newNode(t, lan.Node(1), fast("VI_1", 51, 150, "", vip)).start()
+	two := newNode(t, lan.Node(2), fast("VI_1", 51, 100, "", vip)).start()
+	one.waitLog("Entering MASTER STATE")
+	two.waitLog("Entering BACKUP STATE")
+	cap := lan.CaptureT(t)
+	own := func() int {
+		n := 0
+		for _, a := range cap.Adverts() {
+			if a.Src == lan.Prefix4(2).Addr() {
+				n++
+			}
+		}
+		return n
+	}
+	starve := func(end func() bool) {
+		for !end() {
+			two.signal(syscall.SIGSTOP)
+			stopped(t, two.proc.PID(), time.Duration(100+rand.IntN(900))*time.Millisecond)
+			two.signal(syscall.SIGCONT)
+			time.Sleep(time.Duration(1+rand.IntN(20)) * time.Millisecond) // what it gets to run
+		}
+	}
+	begun := time.Now()
+	starve(func() bool { return time.Since(begun) > 6*time.Second })
+	if n := own(); n > 0 || two.out.count("Entering MASTER STATE") > 0 {
+		t.Errorf("the backup has sent %d adverts", n)
+	}
+	mustHold(t, one, vip)
+	one.signal(syscall.SIGKILL)
+	starve(func() bool { return own() > 0 })
+	two.waitAddr(vip, true)
+	t.Logf("it listened once more %d times", two.out.count("listening for one more advert"))
+}
+
+// The causes stand in the log and at the end of keepalived.data, and outlive a
+// reload; rejected adverts are counted by sender and reason.
+func TestCausesAreRemembered(t *testing.T) {
+	nettest.Require(t)
+	lan := nettest.NewLANT(t, 2, nettest.Options{})
+	script := t.TempDir() + "/chk"
+	write := func(text string) {
+		if err := os.WriteFile(script+".new", []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(script+".new", script); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("exit 0")
+	chk := "global_defs {\n enable_script_security\n script_user root\n}\nvrrp_script chk_haproxy {\n script \"" + script + "\"\n interval 1\n weight 4\n}\n"
+	conf := chk + fast("VI_1", 51, 97, "track_script {\n chk_haproxy\n }", vip)
+	one := newNode(t, lan.Node(1), conf).start()
+	one.waitLog("Entering MASTER STATE")
+	two := newNode(t, lan.Node(2), fast("VI_1", 51, 100, "", vip)).start()
+	two.waitLog("Entering BACKUP STATE")
+	one.waitLog("Changing effective priority from 97 to 101")
+	write("exit 1")
+	cause := "script chk_haproxy failed (exit 1): priority 101 -> 97; advert from 192.0.2.2 with priority 100, ours 97"
+	one.waitLog("(VI_1) cause: " + cause)
+	// A stranger of another version.
+	two.stop()
+	older := strings.NewReplacer("advert_int 0.1", "advert_int 1", "version 3", "version 2").Replace(fast("VI_1", 51, 100, "", vip))
+	three := newNode(t, lan.Node(2), older).start()
+	three.waitLog("Entering MASTER STATE")
+	one.waitLog("wrong VRRP version from 192.0.2.2. Received 2 and expect 3")
+	one.reload(strings.Replace(conf, "priority 97", "priority 98", 1))
+	want := []string{
+		"------< Holdfast: what happened and why >------\n VI_1\n",
+		" state INIT -> BACKUP: start\n",
+		" priority 101 -> 97: script chk_haproxy failed (exit 1)\n",
+		" state MASTER -> BACKUP: " + cause + "\n",
+		": wrong VRRP version from 192.0.2.2. Received 2 and expect 3\n",
+		" priority 97 -> 98: configuration changed\n",
+		"------< Holdfast: how late timers were >------\n VI_1: ",
+	}
+	var data string
+	nettest.WaitFor(t, 10*time.Second, func() bool {
+		_ = os.Remove(one.path("keepalived.data"))
+		one.signal(syscall.SIGUSR1)
+		return nettest.Poll(time.Second, func() bool {
+			b, err := os.ReadFile(one.path("keepalived.data"))
+			data = string(b)
+			return err == nil
+		}) && containsAll(data, want)
+	}, fmt.Sprintf("%q in the data file", want))
+	if strings.Count(data, "rejected ") != 1 {
+		t.Errorf("rejected adverts are not counted together:\n%s", data)
+	}
+	one.stop()
+	three.stop()
+}
