@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -41,12 +42,40 @@ func uptime() time.Duration {
 // beginning is since when the monotonic clock is reckoned here.
 var beginning = time.Now()
 
+// gapAge is for how long a reading of the clocks is good enough: to stop and to
+// wake up again takes a machine longer than that.
+const gapAge = 5 * time.Millisecond
+
+// gapSeen is the last reading, and when it was made; all runners share it.
+var gapSeen struct{ at, gap atomic.Int64 }
+
 // clockGap is how much further CLOCK_BOOTTIME is than Go's monotonic clock,
 // which stands still while the machine is suspended. Only its changes matter.
-func clockGap() time.Duration { return uptime() - time.Since(beginning) }
+func clockGap() time.Duration {
+	seen := time.Duration(gapSeen.at.Load())
+	if seen != 0 && time.Since(beginning)-seen < gapAge {
+		return time.Duration(gapSeen.gap.Load())
+	}
+	// A pause between two clocks that are read one after the other would look
+	// like a difference of the clocks.
+	for try := 0; try < 3 || seen == 0; try++ {
+		before := time.Since(beginning)
+		up := uptime()
+		if time.Since(beginning)-before > gapError {
+			continue
+		}
+		gapSeen.gap.Store(int64(up - before))
+		gapSeen.at.Store(int64(before))
+		break
+	}
+	return time.Duration(gapSeen.gap.Load())
+}
 
-// suspendedFor is the shortest suspension that is one: between two clocks that
-// are read one after the other the scheduler may come.
+// gapError is by how much a reading may be wrong.
+const gapError = time.Millisecond
+
+// suspendedFor is the shortest suspension that is one; it is well above what two
+// readings may be wrong by.
 const suspendedFor = 20 * time.Millisecond
 
 // wakeUp tells the state machine of time that its clock has missed, before
@@ -54,10 +83,7 @@ const suspendedFor = 20 * time.Millisecond
 func (r *runner) wakeUp() {
 	gap := r.clockGap()
 	slept := gap - r.gap
-	if slept > suspendedFor { // perhaps it was the scheduler: once more
-		slept = min(slept, r.clockGap()-r.gap)
-	}
-	r.gap += slept
+	r.gap = gap
 	if slept > suspendedFor {
 		r.log.infof("%s: the machine was suspended for %v", r.title(), slept.Round(time.Millisecond))
 		r.step(fsm.All, fsm.Slept{For: slept})

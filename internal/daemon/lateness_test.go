@@ -63,3 +63,10 @@ func TestSuspensionIsNoticed(t *testing.T) {
 		r.end(t)
 	})
 }
+
+func BenchmarkClockGap(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		clockGap()
+	}
+}
