@@ -79,7 +79,7 @@ func TestCarry_FaultyJoins(t *testing.T) {
 		A send 0 from 192.0.2.10
 		A detail: (A) sent 0 priority
 		A remove addresses
-		A MASTER to FAULT at 100: sync group G is in FAULT
+		A MASTER to FAULT at 100: sync group G is in FAULT: B: interface eth0 down
 		A group INIT to FAULT
 		wake never`)
 	// And a group that is taken apart lets go of the one that is well.

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -98,7 +99,24 @@ func (m *instance) reckon(cause string) {
 		}
 		m.total += m.trackers[i].adds
 	}
+	if cause == CauseStart {
+		cause = m.contributors()
+	}
 	m.setPriority(uint8(min(max(m.total, 1), Owner-1)), cause)
+}
+
+// contributors says in words what makes the priority another than the base.
+func (m *instance) contributors() string {
+	var words []string
+	for i := range m.trackers {
+		if m.trackers[i].adds != 0 {
+			words = append(words, m.trackerWords(i))
+		}
+	}
+	if len(words) == 0 {
+		return CauseStart
+	}
+	return strings.Join(words, ", ")
 }
 
 func (m *instance) setPriority(p uint8, cause string) {

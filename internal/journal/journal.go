@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/advert"
@@ -98,9 +99,11 @@ func (j *Journal) Rejected(at time.Time, from netip.Addr, r advert.Reject) {
 			return
 		}
 	}
-	e := rejection{from, r.Reason, Entry{
-		At: at, Last: at, Kind: Rejected, From: from.WithZone("").String(), To: r.Reason.String(), Cause: r.Text(from), Count: 1,
-	}}
+	sender, cause := from.WithZone("").String(), r.Text(from)
+	if !strings.Contains(cause, sender) { // keepalived's words are not always enough
+		cause += " (from " + sender + ")"
+	}
+	e := rejection{from, r.Reason, Entry{At: at, Last: at, Kind: Rejected, From: sender, To: r.Reason.String(), Cause: cause, Count: 1}}
 	if len(j.rejected) < senders {
 		j.rejected = append(j.rejected, e)
 		return
