@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 )
 
@@ -62,6 +63,26 @@ func TestSuspensionIsNoticed(t *testing.T) {
 		}
 		r.end(t)
 	})
+}
+
+// Instances wait for as long as they are told, and until the machine has run for
+// long enough.
+func TestStartupDelay(t *testing.T) {
+	for _, c := range []struct{ delay, afterBoot, uptime, want time.Duration }{
+		{0, 0, time.Hour, 0},
+		{5 * time.Second, 0, time.Hour, 5 * time.Second},
+		{0, time.Minute, 20 * time.Second, 40 * time.Second},
+		{5 * time.Second, time.Minute, 58 * time.Second, 5 * time.Second},
+		{0, time.Minute, time.Hour, 0},
+	} {
+		g := &config.Global{StartupDelay: c.delay, More: config.GlobalMore{DelayAfterBoot: c.afterBoot}}
+		if got := startupDelay(g, c.uptime); got != c.want {
+			t.Errorf("%+v: %v", c, got)
+		}
+	}
+	if up := uptime(); up <= 0 {
+		t.Errorf("the machine has run for %v", up)
+	}
 }
 
 func BenchmarkClockGap(b *testing.B) {
