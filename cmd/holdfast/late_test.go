@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -108,4 +109,90 @@ func TestCausesAreRemembered(t *testing.T) {
 	}
 	one.stop()
 	three.stop()
+}
+
+// frozen stops a node's daemon with its network, as a hypervisor stops a machine:
+// nothing waits in its sockets afterwards.
+func frozen(t *testing.T, lan *nettest.LAN, n *node, node int, until func()) {
+	t.Helper()
+	if err := lan.Deaf(node); err != nil {
+		t.Fatal(err)
+	}
+	n.signal(syscall.SIGSTOP)
+	until()
+	if err := lan.Loss(node, 0); err != nil {
+		t.Fatal(err)
+	}
+	n.signal(syscall.SIGCONT)
+}
+
+// advertsOf returns the adverts of a node since a moment.
+func advertsOf(cap *nettest.Capture, src netip.Addr, since time.Time) []nettest.Advert {
+	var all []nettest.Advert
+	for _, a := range cap.Adverts() {
+		if a.Src == src && !a.Time.Before(since) {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// A machine that was moved or paused has heard nothing of what happened, and
+// takes nothing for granted.
+func TestFrozenMachine(t *testing.T) {
+	nettest.Require(t)
+	lan := nettest.NewLANT(t, 2, nettest.Options{})
+	one := newNode(t, lan.Node(1), fast("VI_1", 51, 150, "", vip)).start()
+	one.waitLog("Entering MASTER STATE")
+	cap := lan.CaptureT(t)
+	first, second := lan.Prefix4(1).Addr(), lan.Prefix4(2).Addr()
+
+	// Alone: it goes on, and the switches hear of it.
+	frozen(t, lan, one, 1, func() { stopped(t, one.proc.PID(), time.Second) })
+	since := time.Now()
+	one.waitLog("no other master has been heard - going on")
+	mustHold(t, one, vip)
+	nettest.WaitFor(t, 5*time.Second, func() bool {
+		for _, p := range cap.Packets() {
+			if a, ok := p.Announced(); ok && a.String() == vip && p.Time.After(since) {
+				return true
+			}
+		}
+		return false
+	}, "an announcement of the address")
+	if n := one.out.count("Entering"); n != 2 {
+		t.Errorf("it has changed its state: %d times", n)
+	}
+
+	// As backup: the silence was its own.
+	two := newNode(t, lan.Node(2), fast("VI_1", 51, 100, "", vip)).start()
+	two.waitLog("Entering BACKUP STATE")
+	for range 3 {
+		frozen(t, lan, two, 2, func() { stopped(t, two.proc.PID(), time.Second) })
+		again := time.Now()
+		nettest.WaitFor(t, 5*time.Second, func() bool { return len(advertsOf(cap, first, again)) > 5 }, "adverts of the master")
+	}
+	if n := len(advertsOf(cap, second, since)); n > 0 {
+		t.Errorf("the backup has sent %d adverts", n)
+	}
+
+	// An advert may have come in the moment before it ran again.
+	t.Logf("it listened once more %d times", two.out.count("listening for one more advert"))
+
+	// As master, when the other has taken over.
+	var back time.Time
+	frozen(t, lan, one, 1, func() {
+		two.waitAddr(vip, true)
+		nettest.WaitFor(t, 5*time.Second, func() bool { return len(advertsOf(cap, second, since)) > 3 }, "adverts of the other")
+		back = time.Now()
+	})
+	one.waitLog("(VI_1) cause: did not run for a while; advert from " + second.String() + " with priority 100, which took over meanwhile")
+	one.waitLogs("Entering MASTER STATE", 2)
+	one.waitAddr(vip, true)
+	two.waitAddr(vip, false)
+	if got := advertsOf(cap, first, back); len(got) == 0 || got[0].Time.Sub(back) < 340*time.Millisecond {
+		t.Errorf("it has advertised before the election was over: %v", got)
+	}
+	one.stop()
+	two.stop()
 }
