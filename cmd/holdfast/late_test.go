@@ -126,8 +126,8 @@ func frozen(t *testing.T, lan *nettest.LAN, n *node, node int, until func()) {
 	n.signal(syscall.SIGCONT)
 }
 
-// advertsOf returns the adverts of a node since a moment.
-func advertsOf(cap *nettest.Capture, src netip.Addr, since time.Time) []nettest.Advert {
+// advertsSince returns the adverts of a node since a moment.
+func advertsSince(cap *nettest.Capture, src netip.Addr, since time.Time) []nettest.Advert {
 	var all []nettest.Advert
 	for _, a := range cap.Adverts() {
 		if a.Src == src && !a.Time.Before(since) {
@@ -170,9 +170,9 @@ func TestFrozenMachine(t *testing.T) {
 	for range 3 {
 		frozen(t, lan, two, 2, func() { stopped(t, two.proc.PID(), time.Second) })
 		again := time.Now()
-		nettest.WaitFor(t, 5*time.Second, func() bool { return len(advertsOf(cap, first, again)) > 5 }, "adverts of the master")
+		nettest.WaitFor(t, 5*time.Second, func() bool { return len(advertsSince(cap, first, again)) > 5 }, "adverts of the master")
 	}
-	if n := len(advertsOf(cap, second, since)); n > 0 {
+	if n := len(advertsSince(cap, second, since)); n > 0 {
 		t.Errorf("the backup has sent %d adverts", n)
 	}
 
@@ -183,14 +183,14 @@ func TestFrozenMachine(t *testing.T) {
 	var back time.Time
 	frozen(t, lan, one, 1, func() {
 		two.waitAddr(vip, true)
-		nettest.WaitFor(t, 5*time.Second, func() bool { return len(advertsOf(cap, second, since)) > 3 }, "adverts of the other")
+		nettest.WaitFor(t, 5*time.Second, func() bool { return len(advertsSince(cap, second, since)) > 3 }, "adverts of the other")
 		back = time.Now()
 	})
 	one.waitLog("(VI_1) cause: did not run for a while; advert from " + second.String() + " with priority 100, which took over meanwhile")
 	one.waitLogs("Entering MASTER STATE", 2)
 	one.waitAddr(vip, true)
 	two.waitAddr(vip, false)
-	if got := advertsOf(cap, first, back); len(got) == 0 || got[0].Time.Sub(back) < 340*time.Millisecond {
+	if got := advertsSince(cap, first, back); len(got) == 0 || got[0].Time.Sub(back) < 340*time.Millisecond {
 		t.Errorf("it has advertised before the election was over: %v", got)
 	}
 	one.stop()

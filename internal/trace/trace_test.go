@@ -153,8 +153,8 @@ func TestLinesAreComplete(t *testing.T) {
 			t.Errorf("%s: no line sets every field", name)
 		}
 	}
-	if len(complete) != 21 {
-		t.Errorf("%d kinds of events and actions, want all 21", len(complete))
+	if len(complete) != 22 {
+		t.Errorf("%d kinds of events and actions, want all 22", len(complete))
 	}
 }
 
