@@ -196,3 +196,20 @@ func TestFrozenMachine(t *testing.T) {
 	one.stop()
 	two.stop()
 }
+
+// Instances that a reload adds wait for the end of the start delay too.
+func TestReloadInStartDelay(t *testing.T) {
+	nettest.Require(t)
+	lan := nettest.NewLANT(t, 1, nettest.Options{})
+	delay := "global_defs {\n vrrp_startup_delay 3\n}\n"
+	n := newNode(t, lan.Node(1), delay+fast("VI_1", 51, 100, "", vip)).start()
+	n.waitLog("Delaying startup for 3 seconds")
+	n.waitLog("Startup complete")
+	n.reload(delay + fast("VI_1", 51, 100, "", vip) + fast("VI_2", 52, 100, "", "192.0.2.101"))
+	n.waitLog("Delaying startup for a further ")
+	n.waitLogs("Entering MASTER STATE", 2)
+	if before, _, _ := strings.Cut(n.out.String(), "Delayed start completed"); strings.Contains(before, "Entering MASTER STATE") {
+		t.Error("somebody has not waited")
+	}
+	n.stop()
+}

@@ -129,8 +129,12 @@ func (d *Daemon) arrange(cfg *config.Config, first bool) error {
 		if delay = startupDelay(&cfg.Global, uptime()); delay > 0 {
 			d.log.infof("Delaying startup for %g seconds", delay.Seconds())
 		}
+		d.delayed = d.started.Add(delay)
 	} else {
 		d.log.infof("Reload: %s", a.summary)
+		if delay = max(time.Until(d.delayed), 0); delay > 0 { // new instances wait too
+			d.log.infof("Delaying startup for a further %g seconds", delay.Truncate(time.Microsecond).Seconds())
+		}
 	}
 	return a.launch(delay, first)
 }

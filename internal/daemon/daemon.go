@@ -78,6 +78,7 @@ type Daemon struct {
 	reloading bool
 	again     bool // a reload was asked for while one was under way
 	started   time.Time
+	delayed   time.Time // end of the start delay
 	stopping  atomic.Bool
 }
 
