@@ -69,10 +69,13 @@ func TestLateBackup(t *testing.T) {
 					p.thaw(low)
 					p.awaitAdverts(high, 4)
 				}
-				sent := len(p.from(low, since))
-				t.Logf("%s as backup, stopped three times for about %v: %d adverts of its own", who.low, proto.DownTime(lowPriority), sent)
-				if who.low == ours && sent > 0 {
-					t.Errorf("the backup sent %d adverts", sent)
+				sent := p.from(low, since)
+				t.Logf("%s as backup, stopped three times for about %v: %d adverts of its own", who.low, proto.DownTime(lowPriority), len(sent))
+				if who.low == ours && len(sent) > 0 {
+					// On a busy machine the master itself may be silent.
+					if gap, _, _ := p.handover(high, low, since); gap < proto.DownTime(lowPriority)-early {
+						t.Errorf("the backup takes over %v after an advert of the master", gap)
+					}
 				}
 				p.awaitMaster(high)
 				p.stop(low)
