@@ -84,6 +84,7 @@ type draft struct {
 	listStart    int                          // length of a list before the block that adds to it
 	rulePriority [2]uint32                    // rules that got a priority of their own, by family
 	nftables     bool                         // nftables has been given
+	lvsFIFO      FIFO                         // of lvs_notify_fifo
 	garpInterval bool                         // the garp_group being read has an interval, be it 0
 	names        map[string]map[string]uint64 // name tables read, by file
 }

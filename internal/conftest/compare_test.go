@@ -62,9 +62,13 @@ type exception struct {
 	example string
 }
 
+// harmless are messages that have no influence on the status.
+var harmless = regexp.MustCompile(`^(\([^)]*Line \d+\) )?(Some c|C)onfig files missing|^$`)
+
 // explain leaves out what the exceptions speak of and compares again.
 func explain(list []exception, c conf, theirs, ours verdict) (name string, ok bool) {
-	exit, diags, rest := theirs.exit, slices.Clone(ours.diags), slices.Clone(theirs.messages)
+	exit, diags, rest := theirs.exit, slices.Clone(ours.diags), slices.DeleteFunc(slices.Clone(theirs.messages), harmless.MatchString)
+	all := len(rest)
 	for _, e := range list {
 		if e.covers(c, theirs, ours) {
 			return e.name, true
@@ -82,11 +86,11 @@ func explain(list []exception, c conf, theirs, ours verdict) (name string, ok bo
 	}
 	// Of the reference the kinds of the messages are not known, so only all
 	// or nothing can be told.
-	if len(rest) == 0 && len(theirs.messages) > 0 && exit != config.ExitMissing {
+	if len(rest) == 0 && all > 0 && exit != config.ExitMissing {
 		exit = config.ExitOK
 	}
 	left := diags.ExitStatus()
-	if len(rest) < len(theirs.messages) && exit == config.ExitErrors && left == config.ExitFatal {
+	if len(rest) < all && exit == config.ExitErrors && left == config.ExitFatal {
 		exit = left
 	}
 	return name, name != "" && left == exit
