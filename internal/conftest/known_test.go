@@ -67,7 +67,7 @@ var knownDisagreements = []exception{
 	},
 	{
 		name: "block without name and brace", why: "2.2.7 applies the lines of a block without a name and without an opening brace to the block before it",
-		text:    regexp.MustCompile(`(?m)^\s*vrrp_(instance|sync_group)[ \t]*\n\s*[a-z]`),
+		said:    regexp.MustCompile(`vrrp_(instance|sync_group) must have a name`),
 		when:    func(theirs, _ int) bool { return theirs == config.ExitMissing },
 		example: "vrrp_instance\nauthentication\nauth_pass\n",
 	},
