@@ -140,6 +140,8 @@ func checkLVSSync(l *loader, _ *Global, a *syntax.Args) {
 				a.Report(syntax.InvalidNumber, "%s", n.Problem)
 				a.Report(syntax.General, "%s", fmt.Sprintf("Invalid lvs_sync_daemon %s (%s)", option, w))
 			}
+		case position == 1:
+			a.Report(syntax.General, "Please use keyword \"id\" before lvs_sync_daemon SYNCID")
 		case position > 1:
 			a.Report(syntax.General, "Unknown option %s specified for lvs_sync_daemon", option)
 		}
