@@ -128,12 +128,14 @@ func (l *loader) load(path string) {
 	}
 	l.early = false
 	l.pass(func() (syntax.Line, bool) {
-		if len(tape) == 0 {
-			return syntax.Line{}, false
+		for len(tape) > 0 {
+			line, ok := tape[0].Again()
+			tape = tape[1:]
+			if ok {
+				return line, true
+			}
 		}
-		line := tape[0]
-		tape = tape[1:]
-		return line, true
+		return syntax.Line{}, false
 	})
 	if l.stopped || slices.ContainsFunc(l.diags, func(d Diagnostic) bool { return d.Effect == syntax.Stop }) {
 		return
@@ -235,10 +237,6 @@ func (l *loader) topLevel(name string, a *syntax.Args) bool {
 
 // statement handles one line at keyword position.
 func (l *loader) statement(line syntax.Line, handle func(string, *syntax.Args) bool, known func() []string) {
-	line, ok := l.reread(line)
-	if !ok {
-		return
-	}
 	l.openQuote(line)
 	if len(line.Words) == 0 {
 		return
@@ -310,14 +308,6 @@ func startsTopBlock(line syntax.Line) bool {
 		return true
 	}
 	return false
-}
-
-// reread gives a line as the running pass sees it.
-func (l *loader) reread(line syntax.Line) (syntax.Line, bool) {
-	if l.early {
-		return line, true
-	}
-	return line.Again()
 }
 
 // openQuote reports a quote without partner.

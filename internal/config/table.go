@@ -154,8 +154,7 @@ func readValues[T any](l *loader, k *keyword[T], v T, a *syntax.Args) {
 		l.blockEnded = true
 	}
 	for line := range l.cur.Values {
-		line, ok := l.reread(line)
-		if !ok || !use {
+		if !use {
 			continue
 		}
 		l.openQuote(line)

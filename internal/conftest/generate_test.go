@@ -124,7 +124,15 @@ func (g *generator) topGlobals() {
 }
 
 func (g *generator) statics() {
-	for _, s := range [][2]string{{"static_ipaddress", "{address}"}, {"static_routes", "{route}"}, {"static_routes", "{nexthops}"}, {"static_rules", "{rule}"}} {
+	for _, s := range [][2]string{
+		{"static_ipaddress", "{address}"},
+		{"static_routes", "{route}"},
+		{"static_routes", "{nexthops}"},
+		{"static_rules", "{rule}"},
+		{"static_routes", "{typed}"},
+		{"static_routes", "{grouped}"},
+		{"static_rules", "{groupedrule}"},
+	} {
 		if g.chance(100) {
 			g.v6 = g.chance(300)
 			g.keyword("", entry{name: s[0], args: parseArgs([]string{s[1]})})

@@ -218,6 +218,7 @@ advert_int enum(1,1.5,0.5,40.95,40.96,0.015,255,0.01)
 virtual_ipaddress {vip}
 virtual_ipaddress_excluded {evip}
 virtual_routes {route}
+virtual_routes {typed}
 virtual_rules {rule}
 promote_secondaries
 track_interface {trackif}
@@ -289,18 +290,25 @@ var linesOf = parseLines(map[string]string{
 	"trackbfd":     `bfd | weight int(-253,253) enum(reverse,noreverse)?`,
 	"peer":         `ip | min_ttl uint(0,100) | max_ttl uint(100,255)`,
 	"vip":          `cidr | dev if | =scope scope | !=brd brd | !broadcast brd | =label label | !peer ip | home | -nodad | !mngtmpaddr | !noprefixroute | autojoin | no_track | preferred_lft lft | use_vmac`,
-	"evip":         `cidr | dev if | =scope scope | !=brd brd | =label label | no_track | preferred_lft lft | use_vmac`,
-	"address":      `cidr dev if | =scope scope | !=brd brd | !broadcast brd | =label label | !peer ip | home | -nodad | !noprefixroute | no_track | preferred_lft lft | track_group group`,
+	"evip":         `cidr | dev if | =scope scope | !=brd brd | =label label | no_track | preferred_lft lft | use_vmac | !broadcast brd | !peer ip | home | -nodad | !mngtmpaddr | !noprefixroute | autojoin`,
+	"address":      `cidr dev if | =scope scope | !=brd brd | !broadcast brd | =label label | !peer ip | home | -nodad | !noprefixroute | no_track | preferred_lft lft | track_group group | !mngtmpaddr | autojoin`,
 	"route": `dest dev if | src ip | via ip | =table table | metric uint(0,4294967295) | priority uint(0,4294967295) | =scope scope | tos uint(0,255) |
 protocol uint(0,255) | mtu uint(0,4294967295) | mtu lock uint(0,4294967295) | advmss uint(0,4294967295) | cwnd uint(0,4294967295) |
 window uint(0,4294967295) | initcwnd uint(0,4294967295) | hoplimit uint(0,255) | rtt rtt | rto_min rtt | realms uint(0,255) | features enum(ecn) |
 quickack enum(0,1) | fastopen_no_cookie enum(0,1) | congctl word | !pref enum(low,medium,high) | !expires uint(0,4294967295) | ttl-propagate enum(enabled,disabled) |
 onlink | as to ip | add | append | prepend | !or ip | no_track | !gw ip | !from ip6 | !vrf if | preference uint(0,4294967295) | !oif if | dsfield uint(0,255) |
-encap mpls uint(0,1000) | encap ip id uint(0,100) dst ip4 | ssthresh uint(0,4294967295) | reordering uint(0,4294967295) | rttvar rtt | initrwnd uint(0,4294967295)`,
-	"nexthops": `dest no_track | nexthop via ip dev if weight uint(1,256) | nexthop via ip onlink | nexthop dev if`,
+encap mpls uint(0,1000) | encap ip id uint(0,100) dst ip4 | ssthresh uint(0,4294967295) | reordering uint(0,4294967295) | rttvar rtt | initrwnd uint(0,4294967295) |
+advmss lock uint(0,4294967295) | cwnd lock uint(0,4294967295) | rtt lock rtt | rto_min lock rtt | congctl lock word | via inet ip | via inet6 ip | !inet dest | !inet6 dest |
+!encap ip6 id uint(0,100) dst ip6 | !encap ila enum(1:2:3:4) | encap ip id uint(0,100) dst ip4 src ip4 tos uint(0,255) ttl uint(0,255) flags uint(0,100) |
+encap mpls enum(1/2,7)`,
+	"typed":       `enum(unicast,local,broadcast,brd,anycast,multicast,throw,unreachable,prohibit,blackhole,xresolve,nat,7,1) dest dev if | =table table | no_track | !to dest`,
+	"grouped":     `dest dev if track_group group | =table table | via ip | no_track`,
+	"groupedrule": `enum(from,to) dest =table table priority uint(0,4294967295) enum(iif,oif,dev) if track_group group | no_track | not`,
+	"nexthops":    `dest no_track | nexthop via ip dev if weight uint(1,256) | nexthop via ip onlink | nexthop dev if | nexthop via inet ip weight uint(1,256) onlink | nexthop via ip realms uint(0,255) | nexthop via inet6 ip | nexthop via ip encap ip id uint(0,100) dst ip4 dev if`,
 	"rule": `enum(from,to) dest =table table priority uint(0,4294967295) | !from dest | !to dest | !lookup table | not | tos uint(0,255) | fwmark mark | realms uint(0,255) |
 suppress_prefixlength uint(0,2147483647) | sup_pl uint(0,128) | suppress_ifgroup uint(0,100) | dev if | iif if | !oif if | tunnel-id uint(0,18446744073709551615) | uidrange span |
-l3mdev | !protocol uint(0,255) | ipproto enum(tcp,udp,6,17,255) | sport span | dport span | !blackhole | !prohibit | !unreachable | !type blackhole | !nop | !goto uint(1,4294967295) | no_track`,
+l3mdev | !protocol uint(0,255) | ipproto enum(tcp,udp,6,17,255) | sport span | dport span | !blackhole | !prohibit | !unreachable | !type blackhole | !nop | !goto uint(1,4294967295) | no_track |
+!preference uint(0,4294967295) | !order uint(0,4294967295) | sup_group uint(0,100) | dsfield uint(0,255) | !inet dest | !inet6 dest | !type enum(unicast,nat,throw) | !iif if`,
 })
 
 // arg is one thing after a keyword.

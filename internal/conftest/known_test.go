@@ -96,4 +96,9 @@ var knownDisagreements = []exception{
 		when:    func(theirs, _ int) bool { return theirs == config.ExitMissing },
 		example: "net_namespace_ipvs\nnet_namespace_ipvs\n",
 	},
+	{
+		name: "BFD instance inside an open block", why: "only the BFD process of 2.2.7 asks for the argument of neighbor_ip, and it leaves out what stands before",
+		ours:    regexp.MustCompile("starting `neighbou?r_ip` is missing a parameter"),
+		example: "vrrp_script c {\nbfd_instance {\n}\nbfd_instance b {\nneighbor_ip\n}\n",
+	},
 }

@@ -146,32 +146,40 @@ var (
 
 // attribute decides which messages belong to LVS.
 func (f *File) attribute() {
-	lines := f.blocks()
+	about := AboutLVS(string(f.Text), NodeName)
 	for i := range f.Messages {
-		m := &f.Messages[i]
-		if at := placed.FindStringSubmatch(m.Text); at != nil {
+		f.Messages[i].LVS = about(f.Messages[i].Text)
+	}
+}
+
+// AboutLVS returns what tells whether a message about a configuration of one
+// file belongs to LVS; see the package comment.
+func AboutLVS(text, configID string) func(message string) bool {
+	lines := blocks(text, configID)
+	return func(message string) bool {
+		if at := placed.FindStringSubmatch(message); at != nil {
 			n, _ := strconv.Atoi(at[1])
-			m.LVS = lines[n]
-			continue
+			return lines[n]
 		}
-		m.LVS = ofLVS.MatchString(m.Text)
+		return ofLVS.MatchString(message)
 	}
 }
 
 // blocks are the numbers of the lines in LVS blocks.
-func (f *File) blocks() map[int]bool {
+func blocks(text, configID string) map[int]bool {
+	const name = "text"
 	s := syntax.NewScanner(syntax.Options{
-		ConfigID: NodeName,
+		ConfigID: configID,
 		Glob: func(p string) []string {
-			if p == f.Path {
+			if p == name {
 				return []string{p}
 			}
 			return nil
 		},
-		Read: func(string) ([]byte, error) { return f.Text, nil },
+		Read: func(string) ([]byte, error) { return []byte(text), nil },
 	})
 	lines := map[int]bool{}
-	if !s.Main(f.Path) {
+	if !s.Main(name) {
 		return lines
 	}
 	depth, inside, opened := 0, false, false
