@@ -67,6 +67,7 @@ type loader struct {
 	early   bool              // the globals are being read
 	muted   bool              // unknown keywords and stray braces are not reported
 	stopped bool              // keepalived ends here
+	beyond  bool              // keepalived has ended before this check
 	places  map[string]string // blocks by the keywords they hold
 	// blockEnded says that the block being read ends here, whatever follows.
 	blockEnded bool
@@ -330,7 +331,7 @@ func (l *loader) report(d Diagnostic) {
 
 // add is report for what has its prefix already.
 func (l *loader) add(d Diagnostic) {
-	d.Early = l.early
+	d.Early, d.Beyond = l.early, l.beyond
 	k := key(d)
 	if i, ok := l.seen[k]; ok {
 		// Said by the first reading and now by a later one, which names the file.

@@ -128,6 +128,9 @@ func apply[T any](l *loader, t *table[T], v T, a *syntax.Args, name string) bool
 	if k.status == pending {
 		l.notServed(k.name, a.Line.Pos)
 	}
+	if p, ok := any(v).(interface{ place(string, *syntax.Args) }); ok {
+		p.place(k.name, a)
+	}
 	switch k.shape {
 	case values:
 		readValues(l, k, v, a)

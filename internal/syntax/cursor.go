@@ -10,10 +10,10 @@ type Cursor struct {
 	ahead  []Line
 	end    bool
 	last   Pos
-	// open counts the opening braces without a closing one so far. It is all
-	// keepalived goes by when it complains about the balance of braces; which
-	// block a brace ends is another matter.
-	open int
+	// open are the opening braces without a closing one so far. Their number is
+	// all keepalived goes by when it complains about the balance of braces;
+	// which block a brace ends is another matter.
+	open []Pos
 }
 
 // NewCursor reads from next.
@@ -42,9 +42,9 @@ func (c *Cursor) Next() (Line, bool) {
 	c.last = l.Pos
 	switch {
 	case l.IsOpen():
-		c.open++
-	case l.IsClose() && c.open > 0:
-		c.open--
+		c.open = append(c.open, l.Pos)
+	case l.IsClose() && len(c.open) > 0:
+		c.open = c.open[:len(c.open)-1]
 	case l.IsClose():
 		c.report(Diagnostic{Code: UnexpectedClose, Pos: l.Pos, Text: "Extra '}' found"})
 	}
@@ -212,12 +212,15 @@ func (c *Cursor) Closed(stop func(Line) bool) bool {
 
 // Finish reports the blocks left open at the end.
 func (c *Cursor) Finish() {
-	if c.open > 0 {
-		c.report(Diagnostic{
-			Code: MissingClose, Pos: c.last, Prefix: PrefixNone,
-			Text: fmt.Sprintf("There are %d missing '}'s or extra '{'s", c.open),
-		})
+	if len(c.open) == 0 {
+		return
 	}
+	at := c.open[0]
+	c.report(Diagnostic{
+		Code: MissingClose, Pos: at, Prefix: PrefixNone,
+		Text: fmt.Sprintf("There are %d missing '}'s or extra '{'s", len(c.open)),
+		Hint: fmt.Sprintf("The '{' in line %d is not closed, or one after it; what follows is taken to stand inside.", at.Line),
+	})
 }
 
 // Args walks over the words of one line.
