@@ -132,3 +132,18 @@ func (r *routeLine) nexthops() {
 		r.NextHops = append(r.NextHops, hop)
 	}
 }
+
+// realms takes R or R/R.
+func (r *routeLine) realms() (string, bool) {
+	w, ok := r.need()
+	if !ok {
+		return "", false
+	}
+	for part := range strings.SplitSeq(w, "/") {
+		if _, ok := r.l.namedNumber(part, realmNames, 255); !ok {
+			r.drop("Invalid realms %s for route", w)
+			return "", false
+		}
+	}
+	return w, true
+}
