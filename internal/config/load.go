@@ -249,6 +249,8 @@ func (l *loader) statement(line syntax.Line, handle func(string, *syntax.Args) b
 	d := Diagnostic{Code: syntax.UnknownKeyword, Pos: line.Words[0].Pos, Text: fmt.Sprintf("Unknown keyword '%s'", name)}
 	if len(l.diags) >= maxHinted || l.muted {
 		// Nothing to add.
+	} else if strings.HasPrefix(name, "\ufeff") {
+		d.Hint = "There is a byte order mark before it: save the file without."
 	} else if near := nearest(name, known()); near != "" {
 		d.Hint = fmt.Sprintf("Did you mean '%s'?", near)
 	} else if home := l.homes(name); home == topLevel {

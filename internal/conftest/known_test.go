@@ -27,6 +27,7 @@ var knownDisagreements = []exception{
 	{
 		name: "empty name of a track_file", why: "an empty name is a name",
 		ours:    regexp.MustCompile(`No file set for track_file`),
+		theirs:  regexp.MustCompile(`File already set for track file`),
 		example: "track_file t {\nfile \"\"\n}\n",
 	},
 	{
@@ -52,7 +53,7 @@ var knownDisagreements = []exception{
 	},
 	{
 		name: "empty names", why: "2.2.7 takes an empty word for a name",
-		ours:    regexp.MustCompile(`reload_time_file invalid|nftables table name '' is empty|process name not specified`),
+		ours:    regexp.MustCompile(`reload_time_file invalid|nftables table name '' is empty|process name not specified|track process \S+ not found`),
 		example: "vrrp_track_process p {\nprocess \"\"\n}\n",
 	},
 	{
