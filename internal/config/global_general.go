@@ -356,7 +356,7 @@ func (l *loader) command(a *syntax.Args) *Command {
 		return nil
 	}
 	if len(pieces) == 0 {
-		a.Need()
+		a.Missing()
 		return nil
 	}
 	c := &Command{Raw: pieces[0].Text, Pos: commandPos(a)}

@@ -98,8 +98,8 @@ var knownDisagreements = []exception{
 		example: "net_namespace_ipvs\nnet_namespace_ipvs\n",
 	},
 	{
-		name: "BFD instance inside an open block", why: "only the BFD process of 2.2.7 asks for the argument of neighbor_ip, and it leaves out what stands before",
-		ours:    regexp.MustCompile("starting `neighbou?r_ip` is missing a parameter"),
+		name: "BFD instance inside an open block", why: "only the BFD process of 2.2.7 asks for the arguments in a BFD instance, and it counts the braces of what stands before",
+		ours:    regexp.MustCompile("starting `(neighbou?r_ip|source_ip|min_[rt]x|idle_tx|multiplier|ttl|hoplimit|max_hops|weight)` is missing a parameter"),
 		example: "vrrp_script c {\nbfd_instance {\n}\nbfd_instance b {\nneighbor_ip\n}\n",
 	},
 }

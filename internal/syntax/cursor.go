@@ -270,6 +270,12 @@ func (a *Args) Need() (string, bool) {
 	if w, ok := a.Next(); ok {
 		return w, true
 	}
+	a.Missing()
+	return "", false
+}
+
+// Missing reports that a word is missing after the one taken last; see Need.
+func (a *Args) Missing() {
 	previous := ""
 	if a.n > 0 && a.n <= len(a.Line.Words) {
 		previous = a.Line.Words[a.n-1].Text
@@ -280,7 +286,6 @@ func (a *Args) Need() (string, bool) {
 			a.Keyword(), previous, a.n+1),
 		Action: "Give the argument, or remove the line.",
 	})
-	return "", false
 }
 
 // Pos is the place of the word taken last.
