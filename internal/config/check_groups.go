@@ -126,25 +126,45 @@ func (l *loader) checkTrackGroups() {
 
 // checkVRIDs refuses instances that could not be told apart.
 func (l *loader) checkVRIDs() bool {
+	type kind struct {
+		vrid          int
+		ipv6, unicast bool
+	}
+	// Only those of one kind are compared: with many instances all pairs are too many.
+	kinds := map[kind][]*instanceDraft{}
+	of := func(d *instanceDraft) kind { return kind{int(d.VRID), d.IPv6, d.Unicast} }
+	for _, d := range l.draft.instances {
+		if !d.broken {
+			kinds[of(d)] = append(kinds[of(d)], d)
+		}
+	}
 	ok := true
-	for i, a := range l.draft.instances {
-		for _, b := range l.draft.instances[i+1:] {
-			if a.broken || b.broken || a.VRID != b.VRID || a.IPv6 != b.IPv6 || a.Unicast != b.Unicast || !l.collide(a, b) {
-				continue
+	for _, a := range l.draft.instances {
+		if a.broken {
+			continue
+		}
+		later := kinds[of(a)][1:]
+		kinds[of(a)] = later
+		for _, b := range later {
+			if l.collide(a, b) {
+				l.refuseVRID(a, b)
+				ok = false
 			}
-			version := 4
-			if a.IPv6 {
-				version = 6
-			}
-			if a.Unicast {
-				l.refuse(b.at("virtual_router_id"), "(%s) duplicate VRID conflict with %s VRID %d", a.Name, b.Name, a.VRID)
-			} else {
-				l.refuse(b.at("virtual_router_id"), "%s and %s both use VRID %d with IPv%d on interface %s", a.Name, b.Name, a.VRID, version, a.Interface)
-			}
-			ok = false
 		}
 	}
 	return ok
+}
+
+func (l *loader) refuseVRID(a, b *instanceDraft) {
+	if a.Unicast {
+		l.refuse(b.at("virtual_router_id"), "(%s) duplicate VRID conflict with %s VRID %d", a.Name, b.Name, a.VRID)
+		return
+	}
+	version := 4
+	if a.IPv6 {
+		version = 6
+	}
+	l.refuse(b.at("virtual_router_id"), "%s and %s both use VRID %d with IPv%d on interface %s", a.Name, b.Name, a.VRID, version, a.Interface)
 }
 
 // collide says whether two instances of the same family and VRID, both
