@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/findings"
 	"github.com/holdfast-ha/holdfast/internal/logs"
 	"github.com/holdfast-ha/holdfast/internal/process"
+	"github.com/holdfast-ha/holdfast/internal/reference"
 )
 
 // defaultConfig is read when -f is not given.
@@ -80,6 +81,7 @@ const (
 	flagVersion = "version"
 	flagSignum  = "signum"
 	flagGenhash = "genhash"
+	flagExplain = "explain" // ours
 )
 
 // Options of the configuration test that keepalived has not. They imply it, and
@@ -191,6 +193,7 @@ func (c *commandLine) define() {
 	f.String(flagTestFormat, "", "")
 	f.StringVar(&o.testHost, flagTestHost, "", "")
 	f.BoolVar(&o.testHostDump, "config-test-host-dump", false, "")
+	attached(new(string), flagExplain, "")
 }
 
 // notes tells of the given options that have no effect here.
@@ -234,6 +237,8 @@ func (c *commandLine) act(flag, value string) (exit int, done bool) {
 		}
 		fmt.Fprintln(c.stdout, n)
 		return 0, true
+	case flagExplain:
+		return c.explain(strings.TrimPrefix(value, optionalArg)), true
 	case "log-file":
 		c.fail("-g requires configure option --enable-log-file: Holdfast logs to syslog, and with -n -l to standard error")
 	case "namespace":
@@ -254,6 +259,17 @@ func (c *commandLine) act(flag, value string) (exit int, done bool) {
 		c.opts.coreDump = true
 	}
 	return 0, false
+}
+
+// explain tells of a word of the configuration.
+func (c *commandLine) explain(word string) (exit int) {
+	var text strings.Builder
+	if !reference.Explain(&text, word) {
+		fmt.Fprint(c.stderr, text.String())
+		return 1
+	}
+	fmt.Fprint(c.stdout, text.String())
+	return 0
 }
 
 // facilityValue is the argument of --log-facility.

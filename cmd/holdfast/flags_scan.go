@@ -41,6 +41,9 @@ func (c *commandLine) long(arg string, rest []string) (after []string, exit int,
 	if takes(f) == needsArgument && !attached && len(rest) > 0 {
 		value, rest = rest[0], rest[1:]
 	}
+	if f.Name == flagExplain && !attached && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
+		value, rest = rest[0], rest[1:] // nothing of keepalived's forbids what people will type
+	}
 	exit, done = c.set(f, value, "--"+name)
 	return rest, exit, done
 }

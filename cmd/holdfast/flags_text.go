@@ -102,6 +102,8 @@ Only in Holdfast:
       --config-test-host=FILE  with -t: the host is as FILE describes; with
                                  "none", all that is named is there
       --config-test-host-dump  describe this machine for --config-test-host
+      --explain[=KEYWORD]      tell of a keyword or block of the configuration;
+                                 without KEYWORD list the blocks
 
 Accepted so that command lines need no change, without effect here:
   -d, --dump-conf              SIGUSR1 writes keepalived.data instead

@@ -48,7 +48,7 @@ func (l *loader) checkScripts() {
 		return f
 	}
 	// Of several scripts with one name the first is the one that is tracked.
-	first := map[string]*Script{}
+	first, gone := map[string]*Script{}, map[string]bool{}
 	for _, s := range slices.Backward(l.cfg.Scripts) {
 		first[s.Name] = s
 	}
@@ -58,9 +58,15 @@ func (l *loader) checkScripts() {
 		if f.verdict == scriptOK {
 			return false
 		}
-		l.disableScript(s, f, first[s.Name] == s)
+		l.disableScript(s, f)
+		if first[s.Name] == s {
+			gone[s.Name] = true
+		}
 		return true
 	})
+	if len(gone) > 0 {
+		l.untrack(func(t Track) bool { return gone[t.Name] })
+	}
 	for _, n := range l.notifies() {
 		for _, field := range []**Command{
 			&n.notify.Master, &n.notify.Backup, &n.notify.Fault, &n.notify.Stop, &n.notify.Deleted, &n.notify.MasterRxLowerPri, &n.notify.Any,
@@ -133,8 +139,8 @@ func (l *loader) notifies() []namedNotify {
 	return list
 }
 
-// disableScript removes a script and, where it is the one meant, all that track it.
-func (l *loader) disableScript(s *Script, f finding, tracked bool) {
+// disableScript says why a script is not run.
+func (l *loader) disableScript(s *Script, f finding) {
 	d := Diagnostic{Code: syntax.General, Pos: s.Command.Pos, Prefix: syntax.PrefixNone, Hint: f.why}
 	switch f.verdict {
 	case scriptNotFound:
@@ -146,10 +152,10 @@ func (l *loader) disableScript(s *Script, f finding, tracked bool) {
 		d.Text = fmt.Sprintf("Disabling track script %s due to insecure", s.Name)
 	}
 	l.report(d)
-	if !tracked {
-		return
-	}
-	gone := func(t Track) bool { return t.Name == s.Name }
+}
+
+// untrack removes scripts from all that track them.
+func (l *loader) untrack(gone func(Track) bool) {
 	for _, i := range l.draft.instances {
 		i.TrackScripts = slices.DeleteFunc(i.TrackScripts, gone)
 	}

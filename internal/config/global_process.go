@@ -83,7 +83,7 @@ var globalProcess = append(processRows(), []keyword[*Global]{
 		},
 	},
 	{
-		name: "random_seed", args: "NUMBER", status: ignored, doc: "Start value of ${_RANDOM}.", example: "random_seed 7",
+		name: "random_seed", args: "NUMBER", doc: "Start value of ${_RANDOM}.", example: "random_seed 7",
 		set: func(l *loader, _ *Global, a *syntax.Args) {
 			if v, ok := l.uint(a, rule{low: 0, high: 1<<32 - 1, strict: true, bad: "random_seed %s invalid"}); ok {
 				l.scan.Seed(uint64(v))

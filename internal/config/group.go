@@ -1,8 +1,6 @@
 package config
 
 import (
-	"slices"
-
 	"github.com/holdfast-ha/holdfast/internal/syntax"
 )
 
@@ -65,7 +63,7 @@ var groupTable = &table[*groupDraft]{name: "vrrp_sync_group", rows: []keyword[*g
 		set: func(l *loader, g *groupDraft, a *syntax.Args) { l.trackObject(a, g.Name, trackFile, &g.TrackFiles) },
 	},
 	{
-		name: "track_bfd", args: "{ BFD [weight N [reverse|noreverse]] ... }", status: pending, shape: values, doc: "BFD sessions whose state counts for all members.", example: "track_bfd { peer1 }",
+		name: "track_bfd", args: "{ BFD [weight N [reverse|noreverse]] ... }", shape: values, doc: "BFD sessions whose state counts for all members.", example: "track_bfd { peer1 }",
 		set: func(l *loader, g *groupDraft, a *syntax.Args) { l.trackObject(a, g.Name, trackBFD, &g.TrackBFD) },
 	},
 	{
@@ -131,7 +129,7 @@ func readGroup(l *loader, cfg *Config, a *syntax.Args) {
 		a.Report(syntax.General, "vrrp_sync_group must have a name - skipping")
 		l.cur.SkipBlock()
 		return
-	case slices.ContainsFunc(cfg.Groups, func(g *SyncGroup) bool { return g.Name == name }):
+	case l.draft.groupNames[name]:
 		a.Report(syntax.General, "vrrp sync group %s already defined", name)
 		l.cur.SkipBlock()
 		return
@@ -146,5 +144,6 @@ func readGroup(l *loader, cfg *Config, a *syntax.Args) {
 		return
 	}
 	l.draft.groups = append(l.draft.groups, g)
+	l.draft.groupNames[name] = true
 	cfg.Groups = append(cfg.Groups, g.SyncGroup)
 }

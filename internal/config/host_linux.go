@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"os/user"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -24,24 +23,26 @@ import (
 
 // System is the machine the program runs on.
 func System() *Host {
+	g := newGlobber()
 	return &Host{
-		Links:      systemLinks,
-		LinksIn:    systemLinksIn,
-		User:       systemUser,
-		Group:      systemGroup,
-		Self:       systemSelf,
-		NodeName:   systemNodeName,
-		CPUs:       runtime.NumCPU,
-		Getenv:     os.Getenv,
-		Getwd:      os.Getwd,
-		Resolve:    systemResolve,
-		Lstat:      systemLstat,
-		Readlink:   os.Readlink,
-		FileSystem: systemFileSystem,
-		Glob:       systemGlob,
-		ReadFile:   systemReadFile,
-		NetNS:      systemNetNS,
-		Protocol:   systemProtocol,
+		Links:       systemLinks,
+		LinksIn:     systemLinksIn,
+		User:        systemUser,
+		Group:       systemGroup,
+		Self:        systemSelf,
+		NodeName:    systemNodeName,
+		CPUs:        runtime.NumCPU,
+		Getenv:      os.Getenv,
+		Getwd:       os.Getwd,
+		Resolve:     systemResolve,
+		Lstat:       systemLstat,
+		Readlink:    os.Readlink,
+		FileSystem:  systemFileSystem,
+		Glob:        g.glob,
+		GlobStopped: func() bool { return g.stopped },
+		ReadFile:    systemReadFile,
+		NetNS:       systemNetNS,
+		Protocol:    systemProtocol,
 	}
 }
 
@@ -199,35 +200,68 @@ func systemLstat(path string) (FileStat, error) {
 	return f, nil
 }
 
-func systemGlob(pattern string) []string {
-	names, err := filepath.Glob(pattern)
-	if err != nil {
-		return nil
-	}
-	slices.Sort(names)
-	return names
-}
-
-// maxFile bounds what is read as a configuration: far more than any has.
-const maxFile = 64 << 20
-
+// systemReadFile reads a plain file, and no more of it than a scanner takes:
+// what was checked may be something else by the time it is opened, and some
+// files of the kernel have no end, or wait for somebody to write. So the file
+// is opened without waiting, and not by package os, which would wait for it.
 func systemReadFile(path string) ([]byte, error) {
 	st, err := os.Stat(path)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, cause(err)
-	case st.IsDir():
-		return nil, syntax.ErrDirectory
-	case !st.Mode().IsRegular():
-		return nil, syntax.ErrNotRegular
-	case st.Size() > maxFile:
-		return nil, errors.New("is too large")
 	}
-	data, err := os.ReadFile(path)
-	if err == nil && st.Mode()&0o111 != 0 {
+	if err := plainFile(st); err != nil {
+		return nil, err
+	}
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	var opened unix.Stat_t
+	if err := unix.Fstat(fd, &opened); err != nil {
+		return nil, err
+	}
+	if opened.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, syntax.ErrNotRegular
+	}
+	data, err := readAll(fd, int(st.Size()))
+	if err == nil && opened.Mode&0o111 != 0 {
 		err = syntax.ErrExecutable
 	}
-	return data, cause(err)
+	return data, err
+}
+
+// plainFile says why a file is not read.
+func plainFile(st fs.FileInfo) error {
+	switch {
+	case st.IsDir():
+		return syntax.ErrDirectory
+	case !st.Mode().IsRegular():
+		return syntax.ErrNotRegular
+	case st.Size() > syntax.MaxBytes:
+		return syntax.ErrTooLarge
+	}
+	return nil
+}
+
+// readAll reads to the end, which may be elsewhere than the size says.
+func readAll(fd, size int) ([]byte, error) {
+	data := make([]byte, 0, max(size, 4096)+1)
+	for {
+		n, err := unix.Read(fd, data[len(data):cap(data)])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return data, nil
+		}
+		if data = data[:len(data)+n]; len(data) > syntax.MaxBytes {
+			return nil, syntax.ErrTooLarge
+		}
+		data = slices.Grow(data, 1)
+	}
 }
 
 // cause is the system's reason without operation and path, which the message has already.

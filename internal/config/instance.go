@@ -191,7 +191,7 @@ var instanceBasic = []keyword[*instanceDraft]{
 		set: func(_ *loader, d *instanceDraft, _ *syntax.Args) { d.accept = new(true) },
 	},
 	{
-		name: "no_accept", doc: "A master that is not the owner drops packets for the addresses.", example: "no_accept",
+		name: "no_accept", status: pending, doc: "A master that is not the owner drops packets for the addresses.", example: "no_accept",
 		set: func(_ *loader, d *instanceDraft, _ *syntax.Args) { d.accept = new(false) },
 	},
 	{
@@ -309,7 +309,7 @@ func (l *loader) exists(a *syntax.Args, name, text string) bool {
 		return true
 	}
 	d := Diagnostic{Code: syntax.General, Text: text}
-	if near := nearest(name, l.machine.names); near != "" {
+	if near := l.nearest(name, func() []string { return l.machine.names }); near != "" {
 		d.Hint = "Did you mean '" + near + "'?"
 	} else {
 		d.Action = "Correct the name, or set dynamic_interfaces if it appears later."

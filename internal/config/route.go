@@ -485,7 +485,7 @@ func (r *routeLine) group(w string) {
 	name, ok := r.need()
 	switch {
 	case !ok:
-	case find(r.l.cfg.TrackGroups, func(g *TrackGroup) bool { return g.Name == name }) == nil:
+	case !r.l.draft.trackGroups[name]:
 		r.a.Report(syntax.General, "track_group %s not found", name)
 	default:
 		r.TrackGroup = name

@@ -81,7 +81,7 @@ var scriptKeywords = &table[*scriptDraft]{name: "vrrp_script", rows: []keyword[*
 		},
 	},
 	{
-		name: "init_fail", doc: "Bad until the first result.", example: "init_fail",
+		name: "init_fail", status: ignored, doc: "Bad until the first result.", example: "init_fail",
 		set: func(_ *loader, s *scriptDraft, _ *syntax.Args) { s.InitFail = true },
 	},
 }}
@@ -149,6 +149,9 @@ func readScript(l *loader, cfg *Config, a *syntax.Args) {
 		s.Timeout = s.Interval
 	}
 	cfg.Scripts = append(cfg.Scripts, s.Script)
+	if l.draft.scripts[name] == nil {
+		l.draft.scripts[name] = s.Script
+	}
 }
 
 // defaultUserUsable says whether scripts that name no user can run at all.

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -11,6 +12,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
+	"github.com/holdfast-ha/holdfast/internal/netio"
 )
 
 // identity is what makes an instance the same one before and after a reload.
@@ -102,12 +104,19 @@ func (d *Daemon) arrange(cfg *config.Config, first bool) error {
 	for _, m := range d.members {
 		a.old[identityOf(m.set.Load().cfg)] = m
 	}
+	vips := d.vips
 	d.vips = map[netip.Addr]bool{}
 	for _, w := range a.wanted {
 		for _, s := range w.sets {
 			for v := range s.vips {
 				d.vips[v] = true
 			}
+		}
+	}
+	if !first {
+		if err := a.prepare(); err != nil {
+			d.vips = vips
+			return err
 		}
 	}
 	a.match()
@@ -123,7 +132,40 @@ func (d *Daemon) arrange(cfg *config.Config, first bool) error {
 	} else {
 		d.log.infof("Reload: %s", a.summary)
 	}
-	return a.launch(delay)
+	return a.launch(delay, first)
+}
+
+// prepare does beforehand what may fail: it opens the sockets that the wanted
+// instances need. After an error nothing has changed.
+func (a *arrangement) prepare() error {
+	d := a.d
+	var opened []*socket
+	for _, w := range a.wanted {
+		for _, s := range w.sets {
+			m := a.old[identityOf(s.cfg)]
+			if m == nil {
+				m = &member{}
+			}
+			l := d.links[s.cfg.Interface]
+			spec, ok := socketSpec(s, l, d.sourceOf(m, s, l))
+			if !ok || d.sockets.open[spec] != nil {
+				continue
+			}
+			sock, err := d.sockets.get(spec)
+			switch {
+			case errors.Is(err, netio.ErrNoInterface):
+				// It went away just now: a fault of the instance, not of the configuration.
+			case err != nil:
+				for _, o := range opened {
+					d.sockets.discard(o)
+				}
+				return fmt.Errorf("(%s) %w", s.cfg.Name, err)
+			default:
+				opened = append(opened, sock)
+			}
+		}
+	}
+	return nil
 }
 
 // match finds the runners that can stay.
@@ -322,13 +364,16 @@ func sameProtocol(a, b *settings) bool {
 
 // launch connects every member with its interface and its trackers and starts
 // the runners that are new.
-func (a *arrangement) launch(delay time.Duration) error {
+func (a *arrangement) launch(delay time.Duration, first bool) error {
 	d := a.d
 	d.rewire()
+	d.trackSessions(d.cfg)
 	d.trackProcesses(d.cfg)
 	d.catchUp() // the first state depends on what runs
 	for _, m := range d.members {
-		if err := d.refresh(m); err != nil {
+		if !first {
+			d.refreshLogged(m)
+		} else if err := d.refresh(m); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,9 @@ type Options struct {
 	IgnoreInterrupt bool
 	Umask           int // of dump files
 	Detail          bool
-	Load            func() (*config.Config, config.Diagnostics)
+	Load            Source
+	// Signals is what Listen returned at the beginning of the program.
+	Signals *Signals
 	// Started is called when addresses are being watched over.
 	Started func() error
 	Log     *slog.Logger
@@ -58,11 +60,13 @@ type Daemon struct {
 
 	scripts   map[string]*scriptTracker
 	processes *processTracker
+	sessions  *sessions // nil: none was ever configured
 	verdicts  map[trackKey]verdict
 	watchers  map[trackKey][]watch
 
 	files fileWriter // of dumps; has goroutines of its own
 
+	planned   *planned // what reload_time_file says; nil: there is none
 	reloading bool
 	again     bool // a reload was asked for while one was under way
 	started   time.Time
@@ -86,7 +90,7 @@ func (d *Daemon) do(f func()) { d.todo.push(f) }
 // Run holds addresses until a signal says stop or the context ends. It returns
 // an error only when it could not begin.
 func (d *Daemon) Run(ctx context.Context) error {
-	signals := listen()
+	signals := d.opt.Signals
 	defer signals.close()
 	background, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -168,6 +172,7 @@ func (d *Daemon) begin() error {
 		return err
 	}
 	d.track(d.cfg)
+	d.plan(d.cfg)
 	return nil
 }
 
@@ -202,6 +207,9 @@ func (d *Daemon) shutdown() {
 	d.log.infof("Stopping")
 	process.Stopping()
 	d.stopTracking()
+	if d.planned != nil {
+		d.planned.cancel()
+	}
 	begun := time.Now()
 	deadline := begun.Add(releaseTime)
 	for _, r := range d.runners {
@@ -225,6 +233,7 @@ func (d *Daemon) shutdown() {
 	ctx, cancel := context.WithTimeout(context.Background(), notifyGrace)
 	defer cancel()
 	d.notes.Drain(ctx)
+	d.stopSessions(time.Second / 10)
 	d.waitTracking(begun.Add(scriptGrace))
 	d.files.wait(time.Second / 5)
 }

@@ -62,7 +62,7 @@ func (d *Daemon) survey(clearAfter bool) *survey {
 func (sv *survey) data() *dump.Data {
 	cfg := sv.d.cfg
 	data := &dump.Data{
-		Global: globalOf(cfg, sv.d.opt.Umask), Static: sv.addresses(cfg.Static, true),
+		Global: globalOf(cfg, sv.d.opt.Umask, sv.d.reloadAt()), Static: sv.addresses(cfg.Static, true),
 		Instances: sv.instances(), Sockets: sv.sockets(),
 		Scripts: sv.scripts(), Processes: sv.processes(), Interfaces: sv.interfaces(),
 	}

@@ -77,10 +77,12 @@ func trackersOf(c *config.Instance, g *config.SyncGroup) []fsm.Tracker {
 		add(fsm.TrackInterface, g.TrackInterfaces)
 		add(fsm.TrackScript, g.TrackScripts)
 		add(fsm.TrackProcess, g.TrackProcesses)
+		add(fsm.TrackBFD, g.TrackBFD)
 	}
 	add(fsm.TrackInterface, c.TrackInterfaces)
 	add(fsm.TrackScript, c.TrackScripts)
 	add(fsm.TrackProcess, c.TrackProcesses)
+	add(fsm.TrackBFD, c.More.TrackBFD)
 	for _, a := range slices.Concat(c.Addresses, c.Excluded) {
 		if a.Dev != c.Interface && a.Dev != "" && !a.NoTrack {
 			add(fsm.TrackInterface, []config.Track{{Name: a.Dev}})

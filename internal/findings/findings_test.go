@@ -217,7 +217,7 @@ func TestExecutableFile(t *testing.T) {
 }
 
 func TestPathOfIncludedFile(t *testing.T) {
-	s := sources{files: []string{"/etc/k/main.conf", "/etc/k/conf.d/a.conf", "/etc/k/conf.d/b.conf"}}
+	s := sources{paths: map[string]string{}, files: []string{"/etc/k/main.conf", "/etc/k/conf.d/a.conf", "/etc/k/conf.d/b.conf"}}
 	for name, want := range map[string]string{
 		"/etc/k/main.conf": "/etc/k/main.conf", "conf.d/a.conf": "/etc/k/conf.d/a.conf", "b.conf": "/etc/k/conf.d/b.conf",
 		"./b.conf": "/etc/k/conf.d/b.conf", "onf.d/a.conf": "onf.d/a.conf", "other": "other", "": "",

@@ -74,6 +74,14 @@ type (
 		Why     string // in words, for the cause of what follows
 	}
 
+	// PeerSilent says that a neighbour does not answer any more to a protocol
+	// that is faster than this one (BFD, RFC 5880). It matters if it is the
+	// Master.
+	PeerSilent struct {
+		Addr netip.Addr
+		Why  string // in words, for the cause of what follows
+	}
+
 	// AddressLost says that an address of a Master is no longer there.
 	AddressLost struct {
 		Addr string // as it is to be printed
@@ -98,6 +106,7 @@ func (AdvertRejected) event()  {}
 func (LinkChanged) event()     {}
 func (SourceChanged) event()   {}
 func (TrackChanged) event()    {}
+func (PeerSilent) event()      {}
 func (AddressLost) event()     {}
 func (Reconfigured) event()    {}
 

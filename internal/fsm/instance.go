@@ -31,6 +31,7 @@ type instance struct {
 	peer        netip.Addr    // the Master last heard while Backup
 	peerPrio    uint8
 	discarded   bool       // its last advert was, for its lower priority
+	found       string     // why it is known to be silent; "": it is not
 	quiet       time.Time  // since when no advert has counted
 	lastSrc     netip.Addr // of the last accepted advert
 	highestPrio uint8      // the highest priority heard of anybody
@@ -114,6 +115,8 @@ func (m *instance) handle(now time.Time, ev Event) {
 		m.sourceChanged(now, ev.Addr)
 	case TrackChanged:
 		m.trackChanged(now, ev)
+	case PeerSilent:
+		m.g.peerSilent(now, ev)
 	case AddressLost:
 		m.addressLost(now, ev)
 	case Reconfigured:
@@ -125,7 +128,7 @@ func (m *instance) handle(now time.Time, ev Event) {
 func (m *instance) become(now time.Time, to State, cause string) {
 	from := m.said
 	m.state, m.said, m.since, m.cause = to, to, now, cause
-	m.wants = false
+	m.wants, m.found = false, ""
 	m.preempt = time.Time{}
 	m.quiet = m.from(now)
 	m.refusals.reset()
@@ -178,6 +181,8 @@ func (m *instance) silence(now time.Time) string {
 		return "address owner"
 	case !m.peer.IsValid():
 		return fmt.Sprintf("no advert heard for %v", since)
+	case m.found != "":
+		return m.foundSilent()
 	case m.peerPrio == 0:
 		return fmt.Sprintf("%s gave up mastership (priority 0)", m.peer)
 	case m.discarded:

@@ -80,6 +80,7 @@ func (m *instance) remark(a *advert.Advert, ev *AdvertReceived) {
 // receivedBackup is RFC 9568 section 6.4.2, (420) to (485).
 func (m *instance) receivedBackup(now time.Time, a *advert.Advert) {
 	m.hear(a)
+	m.found = ""
 	if a.Priority == 0 {
 		// The Master stops: take over after Skew_Time, (430), whoever says so
 		// and whether or not we preempt.

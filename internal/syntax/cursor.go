@@ -10,10 +10,14 @@ type Cursor struct {
 	ahead  []Line
 	end    bool
 	last   Pos
-	// open are the opening braces without a closing one so far. Their number is
-	// all keepalived goes by when it complains about the balance of braces;
-	// which block a brace ends is another matter.
-	open []Pos
+	// open counts the opening braces without a closing one so far. It is all
+	// keepalived goes by when it complains about the balance of braces; which
+	// block a brace ends is another matter.
+	open int
+	// outer is the first of them.
+	outer Pos
+	// vain counts the lines that Closed looked at without finding an end.
+	vain int
 }
 
 // NewCursor reads from next.
@@ -42,9 +46,12 @@ func (c *Cursor) Next() (Line, bool) {
 	c.last = l.Pos
 	switch {
 	case l.IsOpen():
-		c.open = append(c.open, l.Pos)
-	case l.IsClose() && len(c.open) > 0:
-		c.open = c.open[:len(c.open)-1]
+		if c.open == 0 {
+			c.outer = l.Pos
+		}
+		c.open++
+	case l.IsClose() && c.open > 0:
+		c.open--
 	case l.IsClose():
 		c.report(Diagnostic{Code: UnexpectedClose, Pos: l.Pos, Text: "Extra '}' found"})
 	}
@@ -185,8 +192,12 @@ func (c *Cursor) skip(depth int) {
 	}
 }
 
-// maxBlock is how far Closed looks.
-const maxBlock = 5000
+// maxBlock is how far Closed looks, and maxVain how far in all where that
+// led to nothing: unknown blocks in unknown blocks are looked at again and again.
+const (
+	maxBlock = 5000
+	maxVain  = 100 * maxBlock
+)
 
 // Closed says whether a block that follows has a closing brace before a line
 // for which stop holds. It reads ahead, not without limit, and takes nothing.
@@ -194,10 +205,11 @@ func (c *Cursor) Closed(stop func(Line) bool) bool {
 	if l, ok := c.Peek(); !ok || !l.IsOpen() {
 		return false
 	}
-	for i, depth := 0, 0; i < maxBlock; i++ {
+	for i, depth := 0, 0; i < maxBlock && c.vain < maxVain; i++ {
 		l, ok := c.PeekAt(i)
 		switch {
 		case !ok || (!l.IsOpen() && !l.IsClose() && stop(l)):
+			c.vain += i
 			return false
 		case l.IsOpen():
 			depth++
@@ -207,19 +219,19 @@ func (c *Cursor) Closed(stop func(Line) bool) bool {
 			}
 		}
 	}
+	c.vain += maxBlock
 	return false
 }
 
 // Finish reports the blocks left open at the end.
 func (c *Cursor) Finish() {
-	if len(c.open) == 0 {
+	if c.open == 0 {
 		return
 	}
-	at := c.open[0]
 	c.report(Diagnostic{
-		Code: MissingClose, Pos: at, Prefix: PrefixNone,
-		Text: fmt.Sprintf("There are %d missing '}'s or extra '{'s", len(c.open)),
-		Hint: fmt.Sprintf("The '{' in line %d is not closed, or one after it; what follows is taken to stand inside.", at.Line),
+		Code: MissingClose, Pos: c.outer, Prefix: PrefixNone,
+		Text: fmt.Sprintf("There are %d missing '}'s or extra '{'s", c.open),
+		Hint: fmt.Sprintf("The '{' in line %d is not closed, or one after it; what follows is taken to stand inside.", c.outer.Line),
 	})
 }
 

@@ -56,6 +56,10 @@ var lines = []struct {
 	},
 	{`   0.000000 0 < track index=0 verdict=unknown`, Line{Event: fsm.TrackChanged{}}},
 	{
+		`   0.000000 0 < silent addr=192.0.2.1 why="BFD session b is down"`,
+		Line{Event: fsm.PeerSilent{Addr: netip.MustParseAddr("192.0.2.1"), Why: "BFD session b is down"}},
+	},
+	{
 		`   0.000000 0 < lost addr=192.0.2.100/24 link=eth0 why="removed by \"ip\""`,
 		Line{Event: fsm.AddressLost{Addr: "192.0.2.100/24", Link: "eth0", Why: `removed by "ip"`}},
 	},
@@ -148,8 +152,8 @@ func TestLinesAreComplete(t *testing.T) {
 			t.Errorf("%s: no line sets every field", name)
 		}
 	}
-	if len(complete) != 20 {
-		t.Errorf("%d kinds of events and actions, want all 20", len(complete))
+	if len(complete) != 21 {
+		t.Errorf("%d kinds of events and actions, want all 21", len(complete))
 	}
 }
 

@@ -35,6 +35,9 @@ func (f *fields) writeEvent(ev fsm.Event) string {
 	case fsm.TrackChanged:
 		f.track(&e)
 		return "track"
+	case fsm.PeerSilent:
+		f.silent(&e)
+		return "silent"
 	case fsm.AddressLost:
 		f.lost(&e)
 		return "lost"
@@ -76,6 +79,10 @@ func (f *fields) readEvent(word string) fsm.Event {
 	case "track":
 		var e fsm.TrackChanged
 		f.track(&e)
+		return e
+	case "silent":
+		var e fsm.PeerSilent
+		f.silent(&e)
 		return e
 	case "lost":
 		var e fsm.AddressLost
@@ -267,6 +274,11 @@ func (f *fields) track(e *fsm.TrackChanged) {
 	f.always("index", &e.Index)
 	name(f, "verdict", &e.Verdict, fsm.Bad, true)
 	f.number("value", &e.Value)
+	f.text("why", &e.Why)
+}
+
+func (f *fields) silent(e *fsm.PeerSilent) {
+	f.addr("addr", &e.Addr)
 	f.text("why", &e.Why)
 }
 
