@@ -67,6 +67,7 @@ var corpusExceptions = map[string]string{
 // exists that the file names (see package corpus), so for a file with virtual
 // servers its status has to be that of our findings and those together.
 func TestCorpus(t *testing.T) {
+	withoutRace(t)
 	nettest.Require(t)
 	if os.Geteuid() != 0 {
 		t.Skip("needs root for a root directory of its own")
