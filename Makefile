@@ -38,6 +38,7 @@ race: ## everything but the packages below, with the race detector
 
 interop: build ## beside Debian's keepalived and FRR, hostile packets, tshark
 	HOLDFAST_BIN=$(CURDIR)/bin/holdfast $(GO) test -timeout 15m -p 1 ./internal/interop/... ./internal/conftest/...
+	$(GO) test -timeout 15m -run 'Hostile|Changing|Corpus' ./cmd/holdfast
 
 bench: build ## figures beside Debian's keepalived
 	$(GO) run ./scripts/bench -holdfast bin/holdfast

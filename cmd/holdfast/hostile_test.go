@@ -20,12 +20,20 @@ import (
 
 var hostileLong = flag.Bool("hostile.long", false, "test hostile configurations of 100 MB, too")
 
-// Bounds for a test of any input whatsoever. The time is for a busy machine
-// and the race detector; the memory, in KiB, is that of the whole process.
+// Bounds for a test of any input whatsoever. The time is for a busy machine; the memory, in KiB, is that of the whole process.
 const (
 	hostileTime   = 60 * time.Second
 	hostileMemory = 2 << 20
 )
+
+// withoutRace leaves a test to make interop, which runs it without the race
+// detector: reading large files is no matter of goroutines.
+func withoutRace(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("runs without the race detector, in make interop")
+	}
+}
 
 // tester runs configuration tests as children, also as an ordinary user, who
 // has to be able to reach the program and the files.
@@ -35,6 +43,7 @@ type tester struct {
 
 func newTester(t *testing.T) *tester {
 	t.Helper()
+	withoutRace(t)
 	dir, err := os.MkdirTemp("", "hostile")
 	if err != nil {
 		t.Fatal(err)

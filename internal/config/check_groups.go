@@ -21,9 +21,9 @@ func (l *loader) joinGroups() {
 			switch {
 			case d == nil:
 				x := Diagnostic{Text: "Virtual router " + name + " specified in sync group " + g.Name + " doesn't exist - ignoring"}
-				l.groupProblem(g, x, l.nearest(name, func() []string { return namesOf(l.draft.instances, func(d *instanceDraft) string { return d.Name }) }))
+				l.groupProblem(g.at(name), x, l.nearest(name, func() []string { return namesOf(l.draft.instances, func(d *instanceDraft) string { return d.Name }) }))
 			case d.group != nil:
-				l.general(g.Pos, "Virtual router %s cannot exist in more than one sync group; ignoring %s", name, g.Name)
+				l.general(g.at(name), "Virtual router %s cannot exist in more than one sync group; ignoring %s", name, g.Name)
 			default:
 				d.group, d.groupDraft = g.SyncGroup, g
 				members = append(members, name)
@@ -58,15 +58,15 @@ func (l *loader) checkMixedStates(g *groupDraft) {
 		case owner:
 			master = true
 		case master && d.stateSet && !d.StateMaster:
-			l.general(g.Pos, "Sync group %s has some member(s) as address owner and some not as address owner. This won't work.", g.Name)
+			l.general(g.at(name), "Sync group %s has some member(s) as address owner and some not as address owner. This won't work.", g.Name)
 			return
 		}
 	}
 }
 
-// groupProblem reports a problem with a group, with a near name as hint.
-func (l *loader) groupProblem(g *groupDraft, d Diagnostic, near string) {
-	d.Code, d.Pos, d.Prefix = syntax.General, g.Pos, syntax.PrefixNone
+// groupProblem reports a problem with a member of a group, with a near name as hint.
+func (l *loader) groupProblem(pos Pos, d Diagnostic, near string) {
+	d.Code, d.Pos, d.Prefix = syntax.General, pos, syntax.PrefixNone
 	if near != "" {
 		d.Hint = "Did you mean '" + near + "'?"
 	}
@@ -134,9 +134,9 @@ func (l *loader) checkVRIDs() bool {
 			version = 6
 		}
 		if a.Unicast {
-			l.refuse(b.Pos, "(%s) duplicate VRID conflict with %s VRID %d", a.Name, b.Name, a.VRID)
+			l.refuse(b.at("virtual_router_id"), "(%s) duplicate VRID conflict with %s VRID %d", a.Name, b.Name, a.VRID)
 		} else {
-			l.refuse(b.Pos, "%s and %s both use VRID %d with IPv%d on interface %s", a.Name, b.Name, a.VRID, version, a.Interface)
+			l.refuse(b.at("virtual_router_id"), "%s and %s both use VRID %d with IPv%d on interface %s", a.Name, b.Name, a.VRID, version, a.Interface)
 		}
 	}
 	return len(pairs) == 0
@@ -157,6 +157,9 @@ func (l *loader) rivals() [][2]int {
 	var pairs [][2]int
 	seen := map[wire][]int{}
 	for j, b := range l.draft.instances {
+		if b.broken {
+			continue
+		}
 		for _, w := range l.wires(b) {
 			for _, i := range seen[w] {
 				a := l.draft.instances[i]

@@ -34,10 +34,12 @@ func (l *loader) checkScripts() {
 	if len(l.draft.instances) == 0 {
 		return
 	}
-	found, insecure := false, false
+	found, insecure := (*Command)(nil), false
 	use := func(c *Command) finding {
 		f := l.examine(c)
-		found = found || (f.verdict != scriptNotFound && !c.FileTest)
+		if found == nil && f.verdict != scriptNotFound && !c.FileTest {
+			found = c
+		}
 		insecure = insecure || f.verdict == scriptInsecure
 		if f.verdict == scriptInsecure && !g.ScriptSecurity {
 			f.verdict = scriptOK
@@ -74,7 +76,7 @@ func (l *loader) checkScripts() {
 	}
 	l.checkNotify(&g.More.NotifyFIFO.Script, "notify_fifo_script", use)
 	l.checkNotify(&g.More.VRRPFIFO.Script, "vrrp_notify_fifo_script", use)
-	if !found || g.ScriptSecurity {
+	if found == nil || g.ScriptSecurity {
 		return
 	}
 	text := "SECURITY VIOLATION - scripts are being executed but script_security not enabled."
@@ -82,7 +84,7 @@ func (l *loader) checkScripts() {
 		text += " There are insecure scripts."
 	}
 	l.report(Diagnostic{
-		Code: syntax.Security, Prefix: syntax.PrefixNone, Text: text,
+		Code: syntax.Security, Pos: found.Pos, Prefix: syntax.PrefixNone, Text: text,
 		Action: securityAction,
 	})
 }
@@ -91,7 +93,7 @@ func (l *loader) checkScripts() {
 // business of the first reading.
 func (l *loader) checkGlobalScripts() {
 	m := &l.cfg.Global.More
-	found := false
+	found := (*Command)(nil)
 	for _, x := range []struct {
 		name  string
 		field **Command
@@ -101,14 +103,16 @@ func (l *loader) checkGlobalScripts() {
 			if f.verdict == scriptInsecure && !l.cfg.Global.ScriptSecurity {
 				f.verdict = scriptOK
 			}
-			found = found || f.verdict != scriptNotFound
+			if found == nil && f.verdict != scriptNotFound {
+				found = c
+			}
 			c.Path = f.path
 			return f
 		})
 	}
-	if found && !l.cfg.Global.ScriptSecurity {
+	if found != nil && !l.cfg.Global.ScriptSecurity {
 		l.report(Diagnostic{
-			Code: syntax.Security, Prefix: syntax.PrefixNone,
+			Code: syntax.Security, Pos: found.Pos, Prefix: syntax.PrefixNone,
 			Text:   "SECURITY VIOLATION - start/shutdown scripts are being executed but script_security not enabled.",
 			Action: securityAction,
 		})

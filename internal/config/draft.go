@@ -17,6 +17,7 @@ type draft struct {
 	listStart    int                          // length of a list before the block that adds to it
 	rulePriority [2]uint32                    // rules that got a priority of their own, by family
 	nftables     bool                         // nftables has been given
+	lvsFIFO      FIFO                         // of lvs_notify_fifo
 	garpInterval bool                         // the garp_group being read has an interval, be it 0
 	names        map[string]map[string]uint64 // name tables read, by file
 
@@ -68,13 +69,16 @@ func (t *tape) add(line syntax.Line) {
 	t.pieces[last] = append(t.pieces[last], line)
 }
 
+// next plays the lines as the second reading sees them.
 func (t *tape) next() (syntax.Line, bool) {
-	if len(t.pieces) == 0 {
-		return syntax.Line{}, false
+	for len(t.pieces) > 0 {
+		line, ok := t.pieces[0][0].Split().Again()
+		if t.pieces[0] = t.pieces[0][1:]; len(t.pieces[0]) == 0 {
+			t.pieces = t.pieces[1:]
+		}
+		if ok {
+			return line, true
+		}
 	}
-	line := t.pieces[0][0].Split()
-	if t.pieces[0] = t.pieces[0][1:]; len(t.pieces[0]) == 0 {
-		t.pieces = t.pieces[1:]
-	}
-	return line, true
+	return syntax.Line{}, false
 }

@@ -11,7 +11,11 @@ type groupDraft struct {
 	lost        bool // to a second one
 	smtpAlert   *bool
 	prioChanges *bool
+	memberAt    map[string]Pos
 }
+
+// at is where a member is named.
+func (g *groupDraft) at(member string) Pos { return g.memberAt[member] }
 
 func groupKeywords() *table[*groupDraft] { return groupTable }
 
@@ -31,6 +35,7 @@ var groupTable = &table[*groupDraft]{name: "vrrp_sync_group", rows: []keyword[*g
 		set: func(_ *loader, g *groupDraft, a *syntax.Args) {
 			for w, ok := a.Next(); ok; w, ok = a.Next() {
 				g.Members = append(g.Members, w)
+				g.memberAt[w] = a.Pos()
 			}
 		},
 		end: func(l *loader, g *groupDraft) {
@@ -129,7 +134,7 @@ func readGroup(l *loader, cfg *Config, a *syntax.Args) {
 		l.cur.SkipBlock()
 		return
 	}
-	g := &groupDraft{SyncGroup: &SyncGroup{Name: name, Pos: a.Line.Pos}}
+	g := &groupDraft{SyncGroup: &SyncGroup{Name: name, Pos: a.Line.Pos}, memberAt: map[string]Pos{}}
 	parseOne(l, groupKeywords(), g)
 	switch {
 	case g.lost:

@@ -149,11 +149,38 @@ func systemNodeName() string {
 // resolveTimeout keeps a dead name server from holding up a reload.
 const resolveTimeout = 5 * time.Second
 
-func systemResolve(host, port string) error {
+func systemResolve(host, _ string) error {
+	if oldAddress(host) {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
 	defer cancel()
 	_, err := net.DefaultResolver.LookupHost(ctx, host)
 	return err
+}
+
+// oldAddress says whether the C library takes a host name for an IPv4 address
+// in one of the forms of inet_aton: one to four numbers, decimal, octal or
+// hexadecimal, the last of which fills the octets that are left.
+func oldAddress(host string) bool {
+	parts := strings.Split(host, ".")
+	if len(parts) > 4 {
+		return false
+	}
+	for i, p := range parts {
+		bits := 8
+		if i == len(parts)-1 {
+			bits = 8 * (5 - len(parts))
+		}
+		// ParseUint knows more forms of numbers than the C library.
+		if strings.ContainsAny(p, "_oObB") {
+			return false
+		}
+		if _, err := strconv.ParseUint(p, 0, bits); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func systemLstat(path string) (FileStat, error) {

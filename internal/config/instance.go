@@ -32,6 +32,34 @@ type instanceDraft struct {
 	peers          map[netip.Addr]bool
 	group          *SyncGroup
 	groupDraft     *groupDraft
+	places         []placed
+	broken         bool // it cannot be run; further checks leave it out
+}
+
+// placed is where a keyword was given.
+type placed struct {
+	keyword string
+	pos     Pos // of its first argument, or of itself
+}
+
+// place notes where a keyword is given, for the checks at the end.
+func (d *instanceDraft) place(keyword string, a *syntax.Args) {
+	words := a.Line.Words
+	d.places = append(d.places, placed{keyword, words[min(1, len(words)-1)].Pos})
+}
+
+// at is the place of the first of the keywords that was given; where one was
+// given more than once, that which counts. It is the place of the instance
+// where none was.
+func (d *instanceDraft) at(keywords ...string) Pos {
+	for _, k := range keywords {
+		for _, p := range slices.Backward(d.places) {
+			if p.keyword == k {
+				return p.pos
+			}
+		}
+	}
+	return d.Pos
 }
 
 type family uint8

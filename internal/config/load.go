@@ -72,6 +72,7 @@ type loader struct {
 	early    bool              // the globals are being read
 	muted    bool              // unknown keywords and stray braces are not reported
 	stopped  bool              // keepalived ends here
+	beyond   bool              // keepalived has ended before this check
 	places   map[string]string // blocks by the keywords they hold
 	// blockEnded says that the block being read ends here, whatever follows.
 	blockEnded bool
@@ -218,10 +219,6 @@ func (l *loader) topLevel(name string, a *syntax.Args) bool {
 
 // statement handles one line at keyword position.
 func (l *loader) statement(line syntax.Line, handle func(string, *syntax.Args) bool, known func() []string) {
-	line, ok := l.reread(line)
-	if !ok {
-		return
-	}
 	l.openQuote(line)
 	if len(line.Words) == 0 {
 		return
@@ -233,6 +230,8 @@ func (l *loader) statement(line syntax.Line, handle func(string, *syntax.Args) b
 	d := Diagnostic{Code: syntax.UnknownKeyword, Pos: line.Words[0].Pos, Text: fmt.Sprintf("Unknown keyword '%s'", name)}
 	if l.muted {
 		// Nothing to add.
+	} else if strings.HasPrefix(name, "\ufeff") {
+		d.Hint = "There is a byte order mark before it: save the file without."
 	} else if near := l.nearest(name, known); near != "" {
 		d.Hint = fmt.Sprintf("Did you mean '%s'?", near)
 	} else if home := l.homes(name); home == topLevel {
@@ -295,14 +294,6 @@ func startsTopBlock(line syntax.Line) bool {
 	return false
 }
 
-// reread gives a line as the running pass sees it.
-func (l *loader) reread(line syntax.Line) (syntax.Line, bool) {
-	if l.early {
-		return line, true
-	}
-	return line.Again()
-}
-
 // openQuote reports a quote without partner.
 func (l *loader) openQuote(line syntax.Line) {
 	if line.OpenQuote && !line.QuoteReported() {
@@ -323,7 +314,7 @@ func (l *loader) report(d Diagnostic) {
 
 // add is report for what has its prefix already.
 func (l *loader) add(d Diagnostic) {
-	d.Early = l.early
+	d.Early, d.Beyond = l.early, l.beyond
 	k := key(d)
 	if i, ok := l.seen[k]; ok {
 		// Said by the first reading and now by a later one, which names the file.

@@ -61,9 +61,6 @@ func (r *ruleLine) settle() {
 	case !tableAction && (r.Realms != "" || r.SuppressPrefix != nil || r.SuppressGroup != nil):
 		r.drop("suppressor/realm specified for non table action - skipping")
 		return
-	case r.IPv6 && r.Realms != "":
-		r.drop("realms is only valid for IPv4")
-		return
 	case r.Action == RuleGoto && !r.prioritySet:
 		r.drop("Invalid rule - goto target %d specified without preference", r.Goto)
 	case r.Action == RuleGoto && r.Goto <= r.Priority:
@@ -332,6 +329,13 @@ func (r *ruleLine) realms(string) {
 			r.drop("Invalid rule realms %s", w)
 			return
 		}
+	}
+	if r.family == familyUnset {
+		r.family = family4
+	}
+	if r.family != family4 {
+		r.drop("realms is only valid for IPv4")
+		return
 	}
 	r.Realms = w
 }

@@ -96,7 +96,7 @@ func setScript(l *loader, s *scriptDraft, a *syntax.Args) {
 		return // the end of the block says so
 	}
 	user, set := s.Command.User, s.Command.UserSet
-	s.Command = Command{Raw: pieces[0].Text, Pos: a.Line.Pos, User: user, UserSet: set}
+	s.Command = Command{Raw: pieces[0].Text, Pos: commandPos(a), User: user, UserSet: set}
 	if !l.splitCommand(a, &s.Command) {
 		s.Command = Command{}
 	}

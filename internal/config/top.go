@@ -96,7 +96,7 @@ func Keywords() []Keyword { return append(globalKeywords.describe(), topKeywords
 
 // skipLVS leaves out the blocks of the load balancer and says so once.
 func skipLVS(l *loader, _ *Config, a *syntax.Args) {
-	l.cur.Skip()
+	l.cur.SkipBlock()
 	if l.noted["lvs"] {
 		return
 	}

@@ -2,9 +2,11 @@ package findings
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -59,7 +61,9 @@ type Report struct {
 	// Main is the configuration file as it was named.
 	Main string
 	// Files are those that were read, in the order of reading.
-	Files    []string
+	Files []string
+	// Findings are in the order of the text: files as they were read, then
+	// lines, then columns; those without a line come last, in keepalived's order.
 	Findings []Finding
 	// Status is that of the configuration test.
 	Status int
@@ -86,7 +90,33 @@ func New(diags config.Diagnostics, main string, files []string, read func(path s
 		f := &r.Findings[i]
 		f.locate(s.line(f.Path, f.Pos.Line))
 	}
+	r.sort()
 	return r
+}
+
+// sort puts the findings in the order of the text.
+func (r *Report) sort() {
+	read := map[string]int{}
+	for i, f := range r.Files {
+		if _, ok := read[f]; !ok {
+			read[f] = i
+		}
+	}
+	file := func(f *Finding) int {
+		if i, ok := read[f.Path]; ok && f.Pos.Line > 0 {
+			return i
+		}
+		return len(read) // also of a file that could not be read
+	}
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		if x, y := file(&a), file(&b); x != y {
+			return cmp.Compare(x, y)
+		}
+		if a.Pos.Line == 0 || b.Pos.Line == 0 {
+			return cmp.Compare(min(b.Pos.Line, 1), min(a.Pos.Line, 1))
+		}
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+	})
 }
 
 // Count is the number of findings of a severity.

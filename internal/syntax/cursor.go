@@ -14,6 +14,8 @@ type Cursor struct {
 	// keepalived goes by when it complains about the balance of braces; which
 	// block a brace ends is another matter.
 	open int
+	// outer is the first of them.
+	outer Pos
 	// vain counts the lines that Closed looked at without finding an end.
 	vain int
 }
@@ -44,6 +46,9 @@ func (c *Cursor) Next() (Line, bool) {
 	c.last = l.Pos
 	switch {
 	case l.IsOpen():
+		if c.open == 0 {
+			c.outer = l.Pos
+		}
 		c.open++
 	case l.IsClose() && c.open > 0:
 		c.open--
@@ -220,12 +225,14 @@ func (c *Cursor) Closed(stop func(Line) bool) bool {
 
 // Finish reports the blocks left open at the end.
 func (c *Cursor) Finish() {
-	if c.open > 0 {
-		c.report(Diagnostic{
-			Code: MissingClose, Pos: c.last, Prefix: PrefixNone,
-			Text: fmt.Sprintf("There are %d missing '}'s or extra '{'s", c.open),
-		})
+	if c.open == 0 {
+		return
 	}
+	c.report(Diagnostic{
+		Code: MissingClose, Pos: c.outer, Prefix: PrefixNone,
+		Text: fmt.Sprintf("There are %d missing '}'s or extra '{'s", c.open),
+		Hint: fmt.Sprintf("The '{' in line %d is not closed, or one after it; what follows is taken to stand inside.", c.outer.Line),
+	})
 }
 
 // Args walks over the words of one line.
@@ -275,6 +282,12 @@ func (a *Args) Need() (string, bool) {
 	if w, ok := a.Next(); ok {
 		return w, true
 	}
+	a.Missing()
+	return "", false
+}
+
+// Missing reports that a word is missing after the one taken last; see Need.
+func (a *Args) Missing() {
 	previous := ""
 	if a.n > 0 && a.n <= len(a.Line.Words) {
 		previous = a.Line.Words[a.n-1].Text
@@ -285,7 +298,6 @@ func (a *Args) Need() (string, bool) {
 			a.Keyword(), previous, a.n+1),
 		Action: "Give the argument, or remove the line.",
 	})
-	return "", false
 }
 
 // Pos is the place of the word taken last.
