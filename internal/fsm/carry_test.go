@@ -64,6 +64,26 @@ func TestCarry_MixedJoin(t *testing.T) {
 		wake 4.609375s`)
 }
 
+// One that obeys somebody takes the Master with it: a group is Master together.
+func TestCarry_MixedObeys(t *testing.T) {
+	a, b := newLab(t, "", v2("A", 100, plain)).lead(), newLab(t, "", v2("B", 100, plain)).start()
+	l := &lab{t: t}
+	l.move("G", []*Spec{v2("A", 100, plain), v2("B", 100, plain)}, a.g, b.g)
+	l.all("3.5s", Start{}, `
+		A group INIT to BACKUP
+		wake 3.609375s`)
+	l.step("3.6s", 1, heard("192.0.2.20", 99), `
+		B detail: (B) master set to 192.0.2.20
+		B log: (B) received lower priority (99) advert from 192.0.2.20 - discarding
+		wake 3.609375s`)
+	l.step("3.6s", 1, heard("192.0.2.20", 100), `
+		A log: VRRP_Group(G) Syncing instances to BACKUP state
+		A log: (A) Entering BACKUP STATE
+		A remove addresses
+		A MASTER to BACKUP at 100: sync group G follows B: advert from 192.0.2.20 with priority 100
+		wake 7.209375s`)
+}
+
 // A member that is faulty takes the others with it.
 func TestCarry_FaultyJoins(t *testing.T) {
 	a, b := newLab(t, "", v2("A", 100, plain)).lead(), newLab(t, "", v2("B", 100, plain)).start()

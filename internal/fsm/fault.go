@@ -141,7 +141,7 @@ func (m *instance) fail(now time.Time, cause string) {
 
 // recover goes from FAULT to Backup with a full wait, owners too.
 func (m *instance) recover(now time.Time, cause string) {
-	m.interval = m.spec.AdvertInterval
+	m.ownInterval()
 	m.logf(false, "Entering BACKUP STATE")
 	m.become(now, Backup, cause)
 	m.deadline = m.countdown(now)

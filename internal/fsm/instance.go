@@ -28,6 +28,7 @@ type instance struct {
 	priority uint8 // effective
 
 	interval    time.Duration // of the Master: our own, or learned (v3)
+	learned     bool          // it is learned
 	peer        netip.Addr    // the Master last heard while Backup
 	peerPrio    uint8
 	discarded   bool       // its last advert was, for its lower priority
@@ -197,8 +198,8 @@ func (m *instance) lead(now time.Time, cause string) {
 	if m.interval != m.spec.AdvertInterval {
 		m.logf(true, "changing advert interval from %dms to locally configured %dms",
 			m.interval.Milliseconds(), m.spec.AdvertInterval.Milliseconds())
-		m.interval = m.spec.AdvertInterval
 	}
+	m.ownInterval()
 	m.rivalGone()
 	m.advertise()
 	m.logf(false, "Entering MASTER STATE")
@@ -226,6 +227,9 @@ func (m *instance) stepDown(now time.Time, cause string) {
 	m.become(now, Backup, cause)
 	m.deadline = m.countdown(now)
 }
+
+// ownInterval forgets the interval of a Master.
+func (m *instance) ownInterval() { m.interval, m.learned = m.spec.AdvertInterval, false }
 
 func (m *instance) advertise() {
 	m.stats.AdvertsSent++

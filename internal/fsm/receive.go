@@ -92,6 +92,7 @@ func (m *instance) receivedBackup(now time.Time, a *advert.Advert) {
 		m.learn(a)
 		m.wants, m.quiet, m.late = false, now, lateness{}
 		m.deadline = now.Add(m.masterDown())
+		m.g.unmix(now, m)
 		return
 	}
 	m.discarded = true
@@ -127,11 +128,14 @@ func (m *instance) accepts(now time.Time, priority uint8) bool {
 // section 6.4.2, (450)).
 func (m *instance) learn(a *advert.Advert) {
 	m.discarded = false
-	if m.spec.Version == 3 && a.Interval > 0 && a.Interval != m.interval {
+	if m.spec.Version != 3 || a.Interval <= 0 {
+		return
+	}
+	if a.Interval != m.interval {
 		m.logf(true, "advertisement interval updated from %dms to %dms by master",
 			m.interval.Milliseconds(), a.Interval.Milliseconds())
-		m.interval = a.Interval
 	}
+	m.interval, m.learned = a.Interval, true
 }
 
 // hear remembers who advertises.

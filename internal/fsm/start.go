@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -46,6 +47,7 @@ func (g *Group) start(now time.Time, ev Start) {
 		g.report()
 	}
 	g.arranging = false
+	g.mixed = to == Backup && slices.ContainsFunc(g.instances, func(m *instance) bool { return m.state == Master })
 	g.leadAtOnce(now)
 }
 
@@ -116,7 +118,7 @@ func (m *instance) prepare(now time.Time) {
 	}
 	*m = facts
 	m.started, m.since = true, now
-	m.interval = m.spec.AdvertInterval
+	m.ownInterval()
 	m.priority = m.spec.Priority
 	m.reckon(CauseStart)
 }

@@ -158,8 +158,8 @@ func (m *instance) reconfigure(now time.Time, ev Reconfigured) {
 		m.interval, m.priority, m.total = m.spec.AdvertInterval, m.spec.Priority, int(m.spec.Priority)
 		return
 	}
-	if m.spec.Version == 2 || m.state != Backup || old.AdvertInterval != m.spec.AdvertInterval {
-		m.interval = m.spec.AdvertInterval
+	if m.spec.Version == 2 || m.state != Backup || !m.learned {
+		m.ownInterval() // what a Master has told holds on: it still sends as often
 	}
 	if !m.owner() {
 		m.rival = rival{}
