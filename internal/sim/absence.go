@@ -13,6 +13,12 @@ type absence struct {
 	sent    time.Duration // as of when the last advert was sent
 	highest uint8         // priority heard of anybody
 	listens bool          // before it says anything
+	unsure  bool          // in this step it has heard an advert while that was so
+}
+
+// goesOn tells of a step whether it says something again after it has listened.
+func (b *absence) goesOn(c *local) bool {
+	return c.step.listened && c.step.adverts > 0 && c.state == fsm.Master
 }
 
 // late tells whether at a moment it would be.
@@ -21,7 +27,7 @@ func (b *absence) late(p *port, at time.Duration) bool {
 	if b.listens {
 		return false // one that sleeps again while it listens only listens again
 	}
-	best := max(b.highest, effective(s, p.told))
+	best := max(b.highest, p.local.step.priority)
 	silent := at - b.sent
 	return silent > downInterval(s, best, s.AdvertInterval)+tolerance && silent > 2*s.AdvertInterval
 }
@@ -34,7 +40,8 @@ func (b *absence) hears(p *port, a *advert.Advert) bool {
 	if c.step.from == fsm.Master || c.step.from == fsm.Backup && !c.delayed {
 		b.highest = max(b.highest, a.Priority)
 	}
-	ours := effective(p.spec, p.told)
+	ours := c.step.priority
 	below := a.Priority < ours || a.Priority == ours && ours != fsm.Owner && a.Src.Less(p.r.plan.Sources[p.lan])
+	b.unsure = unsure
 	return unsure && a.Priority > 0 && below
 }
