@@ -15,7 +15,7 @@ FUZZTIME ?= 5m
 WORLDS   ?= 10000
 CHAOS    ?= 20m
 
-.PHONY: build demo test setup lint race interop bench fuzz sim chaos docs clean
+.PHONY: build demo test setup lint race interop bench fuzz sim mutate chaos docs clean
 
 build: ## bin/holdfast
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/holdfast ./cmd/holdfast
@@ -46,6 +46,9 @@ bench: build ## figures beside Debian's keepalived
 
 sim: ## many worlds of the simulator
 	$(GO) test ./internal/sim -run TestWorlds -timeout 4h -sim.worlds=$(WORLDS)
+
+mutate: ## faults in the state machine, one at a time: are they noticed?
+	$(GO) test ./internal/mutation -timeout 4h -v -mutation.all
 
 chaos: build ## three nodes, one of them keepalived, disturbed at random for CHAOS
 	HOLDFAST_BIN=$(CURDIR)/bin/holdfast $(GO) test ./internal/interop -run TestChaos -count=1 -v -timeout 4h -chaos.for=$(CHAOS)
