@@ -87,6 +87,10 @@ func (g *generator) disturb() {
 		}
 		return
 	}
+	if g.rivals != nil && g.chance(10) {
+		g.feud(l)
+		return
+	}
 	if g.p.Sync && !g.p.Gentle && !m.unplugged[l] && g.chance(8) {
 		g.join(i, l)
 		return
@@ -199,6 +203,25 @@ func (g *generator) pause(i int, kind Kind) {
 	if g.p.Gentle {
 		g.now += d
 	}
+}
+
+// feud makes one of two owners deaf to the other, to whom it should give way, for
+// long enough that the other does; then it is gone.
+func (g *generator) feud(l int) {
+	deaf, other := g.rivals[0], g.rivals[1]
+	if g.p.Routers[other].Sources[l].Less(g.p.Routers[deaf].Sources[l]) {
+		deaf, other = other, deaf
+	}
+	not := make([]int, len(g.p.Routers))
+	not[other] = 1
+	g.add(Step{Kind: OneWay, Router: deaf, LAN: l, Parts: not})
+	g.at[deaf].deaf[l] = true
+	g.now += 12 * g.longest()
+	if g.at[deaf].on {
+		g.at[deaf].on = false
+		g.add(Step{Kind: Crash, Router: deaf})
+	}
+	g.now += 6 * g.longest()
 }
 
 // steal takes an address away, perhaps again and again, or again when the

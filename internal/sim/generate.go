@@ -37,6 +37,7 @@ type generator struct {
 	version uint8 // of all, or of the first
 	mixed   bool  // routers of both versions
 	paces   bool  // reloads change intervals
+	rivals  []int // two routers that own the same addresses
 	v6      bool
 	taken   map[uint8]bool // priorities, in a gentle world
 	now     time.Duration
@@ -91,7 +92,8 @@ func (g *generator) machines() {
 	if g.chance(15) {
 		owner = g.rng.IntN(n)
 		if !p.Gentle && g.chance(40) {
-			rival = g.rng.IntN(n)
+			rival = (owner + 1) % n
+			g.rivals = []int{owner, rival}
 		}
 	}
 	weighted := g.rng.IntN(n)
