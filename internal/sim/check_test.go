@@ -155,24 +155,14 @@ func TestGenerateIsVaried(t *testing.T) {
 			count("start delay", p.Steps[i].Kind == Start && p.Steps[i].For > 0)
 			count("noise", p.Steps[i].Noise.Loss > 0)
 			if p.Steps[i].Kind == Reload {
-				old, now := p.Routers[p.Steps[i].Router], p.Steps[i].Specs[0]
-				count("reload of addresses", old.Specs[0].Addresses != now.Addresses)
-				count("reload of the version", old.Specs[0].Version != now.Version)
-				count("reload of a sync group", old.Sync != p.Steps[i].Sync)
+				countReload(p, &p.Steps[i], count)
 			}
 		}
 		for k := range Kind(len(kindNames)) {
 			count(k.String(), kinds[k])
 		}
 		for _, r := range p.Routers {
-			s := r.Specs[0]
-			count("owner", s.Priority == fsm.Owner)
-			count("nopreempt", s.NoPreempt)
-			count("preempt delay", s.PreemptDelay > 0)
-			count("lost addresses as keepalived", s.StrictCompat)
-			for _, t := range s.Trackers {
-				count("script "+t.Name, true)
-			}
+			countSpec(r.Specs[0], count)
 		}
 	}
 	want := []string{
@@ -185,5 +175,22 @@ func TestGenerateIsVaried(t *testing.T) {
 		if seen[name] < n/40 {
 			t.Errorf("%s: in %d of %d worlds", name, seen[name], n)
 		}
+	}
+}
+
+func countReload(p *Plan, s *Step, count func(string, bool)) {
+	old, now := p.Routers[s.Router], s.Specs[0]
+	count("reload of addresses", old.Specs[0].Addresses != now.Addresses)
+	count("reload of the version", old.Specs[0].Version != now.Version)
+	count("reload of a sync group", old.Sync != s.Sync)
+}
+
+func countSpec(s *fsm.Spec, count func(string, bool)) {
+	count("owner", s.Priority == fsm.Owner)
+	count("nopreempt", s.NoPreempt)
+	count("preempt delay", s.PreemptDelay > 0)
+	count("lost addresses as keepalived", s.StrictCompat)
+	for _, t := range s.Trackers {
+		count("script "+t.Name, true)
 	}
 }

@@ -82,11 +82,21 @@ func (g *generator) disturb() {
 			delay = time.Duration(1+g.rng.IntN(10)) * g.longest() / 2
 		}
 		g.begin(i, delay)
-		if g.p.Gentle {
+		switch {
+		case g.p.Gentle:
 			g.now += delay
+		case delay > 0 && g.p.Sync && g.chance(50):
+			g.now += delay / 2
+			g.regroup(i)
 		}
 		return
 	}
+	g.disturbRunning(i, l)
+}
+
+// disturbRunning does something to a router that runs, or around it.
+func (g *generator) disturbRunning(i, l int) {
+	m := &g.at[i]
 	if g.rivals != nil && g.chance(10) {
 		g.feud(l)
 		return
@@ -137,10 +147,16 @@ func (g *generator) join(i, l int) {
 	g.now += 5 * g.longest()
 	for j := range g.at {
 		if j != i && g.at[j].on {
-			g.at[j].sync = !g.at[j].sync
-			g.add(Step{Kind: Reload, Router: j, Specs: g.at[j].specs, Sync: g.at[j].sync})
+			g.regroup(j)
 		}
 	}
+}
+
+// regroup makes the instances of a router a sync group, or no longer.
+func (g *generator) regroup(i int) {
+	m := &g.at[i]
+	m.sync = !m.sync
+	g.add(Step{Kind: Reload, Router: i, Specs: m.specs, Sync: m.sync})
 }
 
 // toggle does the step, or undoes it when it has been done.

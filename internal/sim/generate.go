@@ -123,25 +123,7 @@ func (g *generator) machines() {
 		if uneven && g.chance(40) {
 			own = g.interval()
 		}
-		version := g.version
-		if g.mixed {
-			version = 2 + uint8(g.rng.IntN(2))
-		}
-		base := fsm.Spec{
-			Version: version, IPv6: g.v6, Unicast: p.Unicast, Priority: priority, AdvertInterval: own, DownTimerAdverts: down,
-			Addresses: 1, StrictCompat: g.chance(30), LowerPrioNoAdvert: answers && g.chance(15), HigherPrioSendAdvert: answers && g.chance(15),
-			GARP: g.garp(),
-		}
-		switch {
-		case priority == fsm.Owner:
-			base.StartMaster = g.chance(70)
-		case g.chance(25):
-			base.NoPreempt = true
-		case g.chance(20):
-			base.PreemptDelay = time.Duration(1+g.rng.IntN(20)) * own / 2
-		default:
-			base.StartMaster = g.chance(20) // which says nothing without owning them
-		}
+		base := g.base(own, answers, priority, down)
 		for l := range p.LANs {
 			s := base
 			s.Name, s.VRID = fmt.Sprintf("VI_%d", l), uint8(51+l)
@@ -154,6 +136,30 @@ func (g *generator) machines() {
 		}
 		p.Routers = append(p.Routers, r)
 	}
+}
+
+// base is what the instances of a router have in common.
+func (g *generator) base(interval time.Duration, answers bool, priority uint8, down int) fsm.Spec {
+	version := g.version
+	if g.mixed {
+		version = 2 + uint8(g.rng.IntN(2))
+	}
+	s := fsm.Spec{
+		Version: version, IPv6: g.v6, Unicast: g.p.Unicast, Priority: priority, AdvertInterval: interval, DownTimerAdverts: down,
+		Addresses: 1, StrictCompat: g.chance(30), LowerPrioNoAdvert: answers && g.chance(15), HigherPrioSendAdvert: answers && g.chance(15),
+		GARP: g.garp(),
+	}
+	switch {
+	case priority == fsm.Owner:
+		s.StartMaster = g.chance(70)
+	case g.chance(25):
+		s.NoPreempt = true
+	case g.chance(20):
+		s.PreemptDelay = time.Duration(1+g.rng.IntN(20)) * interval / 2
+	default:
+		s.StartMaster = g.chance(20) // which says nothing without owning them
+	}
+	return s
 }
 
 func (g *generator) garp() fsm.GARP {
