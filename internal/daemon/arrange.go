@@ -391,6 +391,7 @@ func (a *arrangement) launch(delay time.Duration, first bool) error {
 	d.rewire()
 	d.trackSessions(d.cfg)
 	d.trackProcesses(d.cfg)
+	d.followFiles(d.cfg)
 	d.catchUp() // the first state depends on what runs
 	for _, m := range d.members {
 		if !first {

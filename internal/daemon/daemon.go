@@ -63,6 +63,7 @@ type Daemon struct {
 	scripts   map[string]*scriptTracker
 	processes *processTracker
 	sessions  *sessions // nil: none was ever configured
+	values    *fileTracker
 	verdicts  map[trackKey]verdict
 	watchers  map[trackKey][]watch
 
@@ -181,6 +182,7 @@ func (d *Daemon) begin() error {
 	d.clean()
 	d.static = kernel.NewHolder(d.kern)
 	d.applyStatic(d.cfg)
+	d.initFiles()
 	if err := d.arrange(d.cfg, true); err != nil {
 		return err
 	}

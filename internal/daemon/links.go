@@ -73,12 +73,7 @@ func (d *Daemon) uses(name string) bool {
 
 // linkMoved tells everybody concerned what the link is now.
 func (d *Daemon) linkMoved(name string) {
-	l := d.links[name]
-	v := verdict{fsm.Bad, "interface " + name + " down"}
-	if l != nil && l.Up {
-		v = verdict{fsm.Good, "interface " + name + " up"}
-	}
-	d.report(trackKey{fsm.TrackInterface, name}, v)
+	d.report(trackKey{fsm.TrackInterface, name}, d.linkVerdict(name))
 	for _, m := range d.members {
 		if m.set.Load().cfg.Interface == name {
 			d.refreshLogged(m)

@@ -56,7 +56,7 @@ func (d *Daemon) trackProcesses(cfg *config.Config) {
 	// The first look decides the first state, and takes milliseconds.
 	select {
 	case <-t.set.Ready():
-	case <-time.After(time.Second):
+	case <-time.After(firstLook):
 		d.log.infof("the first look at the processes takes long; going on without it")
 	}
 }

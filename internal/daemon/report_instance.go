@@ -79,7 +79,7 @@ func (sv *survey) instance(m *member) dump.Instance {
 		VRID: c.VRID, Priority: c.Priority, AdvertInterval: c.AdvertInt, LastAdvert: timeOf(m.lastSent.Load()),
 		Accept: c.Accept, NoPreempt: c.NoPreempt, PreemptDelay: c.PreemptDelay, PromoteSecondaries: c.PromoteSecondaries,
 		Auth: auths[c.Auth], V3ChecksumAsV2: c.V3ChecksumAsV2, ReceiveBuffer: int(c.More.KernelRxBuf), Debug: c.Debug,
-		Tracked:   tracked(c.TrackInterfaces, c.TrackScripts, c.TrackProcesses),
+		Tracked:   tracked(c.TrackInterfaces, c.TrackScripts, c.More.TrackFiles, c.TrackProcesses),
 		SMTPAlert: c.SMTPAlert, NotifyDelete: c.Notify.DeletedSet, Notify: notifyOf(&c.Notify),
 		PriorityChanges: c.More.PriorityChanges,
 	}

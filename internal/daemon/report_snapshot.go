@@ -65,7 +65,7 @@ func (sv *survey) data() *dump.Data {
 	data := &dump.Data{
 		Global: globalOf(cfg, sv.d.opt.Umask, sv.d.reloadAt()), Static: sv.addresses(cfg.Static, true),
 		Instances: sv.instances(), Sockets: sv.sockets(),
-		Scripts: sv.scripts(), Processes: sv.processes(), Interfaces: sv.interfaces(),
+		Scripts: sv.scripts(), Files: sv.trackFiles(), Processes: sv.processes(), Interfaces: sv.interfaces(),
 	}
 	if p := &data.Global.Process; sched.Realtime() > 0 {
 		p.CurrentRealtime, p.CurrentLimit = sched.Realtime(), sv.d.applied.Limit
@@ -138,7 +138,7 @@ func (sv *survey) socket(s *socket) dump.Socket {
 func (sv *survey) group(c *config.SyncGroup) dump.Group {
 	g := dump.Group{
 		Name: c.Name, Members: c.Members, TrackingWeight: c.TrackingWeight, SMTPAlert: c.SMTPAlert,
-		Tracked: tracked(c.TrackInterfaces, c.TrackScripts, c.TrackProcesses), Notify: notifyOf(&c.Notify),
+		Tracked: tracked(c.TrackInterfaces, c.TrackScripts, c.TrackFiles, c.TrackProcesses), Notify: notifyOf(&c.Notify),
 	}
 	if c.PriorityChanges {
 		g.PriorityChanges = &c.PriorityChanges

@@ -81,6 +81,26 @@ func quorumMax(n int) int {
 	return n
 }
 
+// trackFiles are those that somebody tracks.
+func (sv *survey) trackFiles() []dump.TrackFile {
+	values := map[string]int{}
+	if sv.d.values != nil {
+		for _, s := range sv.d.values.set.State() {
+			values[s.Name] = s.Value
+		}
+	}
+	var all []dump.TrackFile
+	for _, c := range sv.d.cfg.TrackFiles {
+		if v, watched := values[c.Name]; watched {
+			all = append(all, dump.TrackFile{
+				Name: c.Name, Path: c.Path, Status: int64(v), Weight: c.Weight, Reverse: c.Reverse,
+				TrackedBy: sv.trackedBy(fsm.TrackFile, c.Name),
+			})
+		}
+	}
+	return all
+}
+
 // trackedBy lists the instances that track something: those that say so in the
 // order of the configuration, then those for whom their groups do, in theirs.
 // Every instance tracks its interface, unless it is told not to.
@@ -124,12 +144,16 @@ func tracksItself(c *config.Instance, kind fsm.TrackKind, name string) bool {
 		list = c.TrackScripts
 	case fsm.TrackProcess:
 		list = c.TrackProcesses
+	case fsm.TrackFile:
+		list = c.More.TrackFiles
 	}
 	return slices.ContainsFunc(list, func(t config.Track) bool { return t.Name == name })
 }
 
-func tracked(interfaces, scripts, processes []config.Track) dump.Tracked {
-	return dump.Tracked{Interfaces: tracks(interfaces), Scripts: tracks(scripts), Processes: tracks(processes)}
+func tracked(interfaces, scripts, files, processes []config.Track) dump.Tracked {
+	return dump.Tracked{
+		Interfaces: tracks(interfaces), Scripts: tracks(scripts), Files: tracks(files), Processes: tracks(processes),
+	}
 }
 
 func tracks(list []config.Track) []dump.Track {

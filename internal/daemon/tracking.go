@@ -20,6 +20,7 @@ type trackKey struct {
 // verdict is what is known of it, with the words for a cause.
 type verdict struct {
 	verdict fsm.Verdict
+	value   int // of a file
 	why     string
 }
 
@@ -44,7 +45,7 @@ func (d *Daemon) report(k trackKey, v verdict) {
 	}
 	d.verdicts[k] = v
 	for _, w := range d.watchers[k] {
-		w.m.runner.post(w.m.id, fsm.TrackChanged{Index: w.index, Verdict: v.verdict, Why: v.why})
+		w.m.runner.post(w.m.id, fsm.TrackChanged{Index: w.index, Verdict: v.verdict, Value: v.value, Why: v.why})
 	}
 }
 
@@ -67,16 +68,16 @@ func (d *Daemon) rewire() {
 
 func (d *Daemon) linkVerdict(name string) verdict {
 	if l := d.links[name]; l != nil && l.Up {
-		return verdict{fsm.Good, "interface " + name + " up"}
+		return verdict{verdict: fsm.Good, why: "interface " + name + " up"}
 	}
-	return verdict{fsm.Bad, "interface " + name + " down"}
+	return verdict{verdict: fsm.Bad, why: "interface " + name + " down"}
 }
 
 // tellTrackers tells a member all that is known of what it tracks.
 func (d *Daemon) tellTrackers(m *member) {
 	for i, t := range m.set.Load().spec.Trackers {
 		if v := d.verdicts[trackKey{t.Kind, t.Name}]; v.verdict != fsm.Unknown {
-			m.runner.post(m.id, fsm.TrackChanged{Index: i, Verdict: v.verdict, Why: v.why})
+			m.runner.post(m.id, fsm.TrackChanged{Index: i, Verdict: v.verdict, Value: v.value, Why: v.why})
 		}
 	}
 }
@@ -144,9 +145,9 @@ func (d *Daemon) startScript(c *config.Script, kept *track.ScriptState) *scriptT
 
 func verdictOf(good bool, why string) verdict {
 	if good {
-		return verdict{fsm.Good, why}
+		return verdict{verdict: fsm.Good, why: why}
 	}
-	return verdict{fsm.Bad, why}
+	return verdict{verdict: fsm.Bad, why: why}
 }
 
 // command is a configured command as spawn runs it.
@@ -175,6 +176,7 @@ func (d *Daemon) stopTracking() {
 		t.cancel()
 	}
 	d.stopProcesses()
+	d.stopFiles()
 }
 
 // scriptGrace is how long after stopTracking the last child has been killed.

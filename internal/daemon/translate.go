@@ -79,11 +79,13 @@ func trackersOf(c *config.Instance, g *config.SyncGroup) []fsm.Tracker {
 		add(fsm.TrackScript, g.TrackScripts)
 		add(fsm.TrackProcess, g.TrackProcesses)
 		add(fsm.TrackBFD, g.TrackBFD)
+		add(fsm.TrackFile, g.TrackFiles)
 	}
 	add(fsm.TrackInterface, c.TrackInterfaces)
 	add(fsm.TrackScript, c.TrackScripts)
 	add(fsm.TrackProcess, c.TrackProcesses)
 	add(fsm.TrackBFD, c.More.TrackBFD)
+	add(fsm.TrackFile, c.More.TrackFiles)
 	for _, a := range slices.Concat(c.Addresses, c.Excluded) {
 		if a.Dev != c.Interface && a.Dev != "" && !a.NoTrack {
 			add(fsm.TrackInterface, []config.Track{{Name: a.Dev}})

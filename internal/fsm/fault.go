@@ -57,6 +57,15 @@ func (m *instance) sayFaults() {
 	if m.linkDown && !m.spec.DontTrackPrimary {
 		say(":", "(interface %s down)", m.link)
 	}
+	for i := range m.trackers {
+		if s := &m.spec.Trackers[i]; s.Kind == TrackInterface && m.trackerFaults(i) {
+			state := "down"
+			if s.Reverse {
+				state = "up"
+			}
+			say(":", "(interface %s %s)", s.Name, state)
+		}
+	}
 	if !m.source.IsValid() {
 		say("", "(%s)", m.noSource())
 	}
@@ -65,12 +74,7 @@ func (m *instance) sayFaults() {
 			continue
 		}
 		switch s := &m.spec.Trackers[i]; s.Kind {
-		case TrackInterface:
-			state := "down"
-			if s.Reverse {
-				state = "up"
-			}
-			say(":", "(interface %s %s)", s.Name, state)
+		case TrackInterface: // above
 		case TrackScript:
 			say(":", "due to script %s", s.Name)
 		case TrackFile:
