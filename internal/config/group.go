@@ -59,7 +59,7 @@ var groupTable = &table[*groupDraft]{name: "vrrp_sync_group", rows: []keyword[*g
 		},
 	},
 	{
-		name: "track_file", args: "{ FILE [weight N [reverse|noreverse]] ... }", status: pending, shape: values, doc: "Files whose value counts for all members.", example: "track_file { maintenance }",
+		name: "track_file", args: "{ FILE [weight N [reverse|noreverse]] ... }", shape: values, doc: "Files whose value counts for all members.", example: "track_file { maintenance }",
 		set: func(l *loader, g *groupDraft, a *syntax.Args) { l.trackObject(a, g.Name, trackFile, &g.TrackFiles) },
 	},
 	{

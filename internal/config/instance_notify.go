@@ -22,7 +22,7 @@ var instanceNotify = []keyword[*instanceDraft]{
 		},
 	},
 	{
-		name: "track_file", args: "{ FILE [weight N [reverse|noreverse]] ... }", status: pending, shape: values, doc: "Files whose value counts.", example: "track_file { maintenance weight -1 }",
+		name: "track_file", args: "{ FILE [weight N [reverse|noreverse]] ... }", shape: values, doc: "Files whose value counts.", example: "track_file { maintenance weight -1 }",
 		set: func(l *loader, d *instanceDraft, a *syntax.Args) {
 			l.trackObject(a, d.Name, trackFile, &d.More.TrackFiles)
 		},

@@ -27,7 +27,7 @@ var topKeywords = &table[*Config]{rows: []keyword[*Config]{
 		set: readProcess, sub: func() []Keyword { return processKeywords.describe() },
 	},
 	{
-		name: "track_file", aliases: []string{"vrrp_track_file"}, args: "NAME { ... }", status: pending, shape: block, doc: "A file whose number counts.", example: "track_file maintenance {",
+		name: "track_file", aliases: []string{"vrrp_track_file"}, args: "NAME { ... }", shape: block, doc: "A file whose number counts.", example: "track_file maintenance {",
 		set: readTrackFile, sub: func() []Keyword { return fileKeywords.describe() },
 	},
 	{
