@@ -1,6 +1,7 @@
 package track
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -49,29 +50,53 @@ const gather = 20 * time.Millisecond
 // maxBatch bounds what is gathered. The socket's buffer holds less.
 const maxBatch = 1 << 16
 
-// ackTimeout is how long the kernel may take to confirm the subscription. A
-// kernel that does not serve us here says nothing at all.
-const ackTimeout = 200 * time.Millisecond
+// answerTime is how long the kernel may take to confirm the subscription, and to
+// report an event. A kernel that does not serve us here says nothing at all.
+const answerTime = 200 * time.Millisecond
 
 // listen subscribes to the process events of the kernel. They exist in the
-// initial network and process namespaces only. They come in batches, in their
-// order. The channel is closed when ctx ends or the socket fails.
-func listen(ctx context.Context) (<-chan []procEvent, error) {
-	conn, err := socket.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM, unix.NETLINK_CONNECTOR, "process-events", nil)
+// initial network and process namespaces only: from another network namespace it
+// tries to listen in that one, which takes CAP_SYS_ADMIN; elsewhere tells that it
+// did. Events come in batches, in their order. The channel is closed when ctx
+// ends or the socket fails.
+func listen(ctx context.Context) (events <-chan []procEvent, elsewhere bool, err error) {
+	conn, err := connect(ctx, &socket.Config{})
 	if err != nil {
-		return nil, fmt.Errorf("process events: %w", err)
+		spaces := foreignNetNS()
+		for _, ns := range spaces {
+			if conn == nil {
+				conn, _ = connect(ctx, &socket.Config{NetNS: int(ns.Fd())}) // the first error tells more
+			}
+			_ = ns.Close()
+		}
+		elsewhere = conn != nil
 	}
-	if err := subscribe(ctx, conn); err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("process events: %w", err)
+	if conn == nil {
+		return nil, false, fmt.Errorf("process events: %w", err)
 	}
-	events := make(chan []procEvent)
+	batches := make(chan []procEvent)
 	go func() {
-		defer close(events)
+		defer close(batches)
 		defer conn.Close()
-		receive(ctx, conn, events)
+		receive(ctx, conn, batches)
 	}()
-	return events, nil
+	return batches, elsewhere, nil
+}
+
+// connect opens a socket on which process events are known to arrive.
+func connect(ctx context.Context, cfg *socket.Config) (*socket.Conn, error) {
+	conn, err := socket.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM, unix.NETLINK_CONNECTOR, "process-events", cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err = subscribe(ctx, conn); err == nil {
+		err = prove(ctx, conn)
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
 }
 
 // subscribe asks for the events and waits for the kernel's consent.
@@ -91,22 +116,56 @@ func subscribe(ctx context.Context, conn *socket.Conn) error {
 	if err := conn.Sendto(ctx, req.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
+	return await(ctx, conn, errNotOffered, func(b []byte, from unix.Sockaddr) (bool, error) {
+		no, ok := ack(b, from)
+		if ok && no != 0 {
+			return true, syscall.Errno(no)
+		}
+		return ok, nil
+	})
+}
+
+var (
+	errNotOffered = errors.New("the kernel does not offer them here")
+	errNotOurs    = errors.New("none arrive of our own process")
+)
+
+// prove makes an event of our own and waits for it: a kernel may consent and
+// report to another namespace, or number processes otherwise than we do.
+func prove(ctx context.Context, conn *socket.Conn) error {
+	// Writing a name, the old one too, is an event of its own.
+	name, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile("/proc/self/comm", bytes.TrimSuffix(name, []byte("\n")), 0); err != nil {
+		return err
+	}
+	pid := os.Getpid()
+	return await(ctx, conn, errNotOurs, func(b []byte, from unix.Sockaddr) (bool, error) {
+		ev, ok := parseEvent(b, from)
+		return ok && ev.kind == renamed && ev.pid == pid, nil
+	})
+}
+
+// await reads messages until one is the right one. It returns late when none is
+// in time.
+func await(ctx context.Context, conn *socket.Conn, late error, right func([]byte, unix.Sockaddr) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	buf := make([]byte, 4096)
 	for {
 		n, from, err := conn.Recvfrom(ctx, buf, 0)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-			return errors.New("the kernel does not offer them here")
+			return late
+		case errors.Is(err, unix.ENOBUFS): // the busiest of hosts; what matters may still come
 		case err != nil:
 			return err
-		}
-		if no, ok := ack(buf[:n], from); ok {
-			if no != 0 {
-				return syscall.Errno(no)
+		default:
+			if ok, err := right(buf[:n], from); ok || err != nil {
+				return err
 			}
-			return nil
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/holdfast-ha/holdfast/internal/nettest"
 	"github.com/holdfast-ha/holdfast/internal/spawn"
 )
 
@@ -44,12 +45,16 @@ func play(t *testing.T, poll bool, cfgs []ProcessConfig, before func(p *processS
 	p.set = NewProcessSet(cfgs, ProcessOptions{
 		PollOnly: poll,
 		Verdict:  func(name string, good bool, why string) { p.say("%s %v: %s", name, good, why) },
-		Log:      func(l spawn.Level, text string) { p.say("log %v %s", l, text) },
+		Log: func(l spawn.Level, text string) {
+			if !strings.HasPrefix(text, "Following tracked processes") {
+				p.say("log %v %s", l, text)
+			}
+		},
 	})
 	p.set.census.procs.root = p.root
-	p.set.listen = func(ctx context.Context) (<-chan []procEvent, error) {
+	p.set.listen = func(ctx context.Context) (<-chan []procEvent, bool, error) {
 		if p.events == nil {
-			return nil, errors.New("process events: not here")
+			return nil, false, errors.New("process events: not here")
 		}
 		out := make(chan []procEvent)
 		go func() {
@@ -66,7 +71,7 @@ func play(t *testing.T, poll bool, cfgs []ProcessConfig, before func(p *processS
 				}
 			}
 		}()
-		return out, nil
+		return out, false, nil
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
@@ -360,53 +365,64 @@ func TestProcessState(t *testing.T) {
 	})
 }
 
-// A real process, followed by events where this kernel has them for us, and by
-// polling.
+// A real process, followed by events where this kernel has them for us, also
+// from within another network namespace, and by polling.
 func TestProcessReal(t *testing.T) {
-	for _, poll := range []bool{true, false} {
-		t.Run(map[bool]string{true: "polling", false: "events"}[poll], func(t *testing.T) {
-			name := fmt.Sprintf("hf-%d", os.Getpid())
-			prog := filepath.Join(t.TempDir(), name)
-			copyFile(t, "/bin/sleep", prog)
-			verdicts := make(chan string, 10)
-			set := NewProcessSet([]ProcessConfig{{Name: "p", Process: name, QuorumMax: NoMaximum}}, ProcessOptions{
-				PollOnly: poll, Poll: 20 * time.Millisecond,
-				Verdict: func(_ string, _ bool, why string) { verdicts <- why },
-				Log:     func(_ spawn.Level, text string) { t.Log(text) },
-			})
-			ctx, cancel := context.WithCancel(t.Context())
-			done := make(chan struct{})
-			go func() { defer close(done); _ = set.Run(ctx) }()
-			defer func() { cancel(); <-done }()
-			expect := func(want string) {
-				t.Helper()
-				select {
-				case got := <-verdicts:
-					if got != want {
-						t.Errorf("%q, want %q", got, want)
-					}
-				case <-time.After(10 * time.Second):
-					t.Fatalf("no verdict, want %q", want)
-				}
+	here := func(f func() error) error { return f() }
+	t.Run("polling", func(t *testing.T) { realProcess(t, here, "polling") })
+	t.Run("events", func(t *testing.T) { realProcess(t, here, "process events") })
+	t.Run("other network namespace", func(t *testing.T) {
+		nettest.Require(t)
+		realProcess(t, nettest.NewT(t, "blue").Do, "process events of the initial network namespace")
+	})
+}
+
+// realProcess follows a process with a set that runs where in says.
+func realProcess(t *testing.T, in func(func() error) error, mode string) {
+	name := fmt.Sprintf("hf-%d", os.Getpid())
+	prog := filepath.Join(t.TempDir(), name)
+	copyFile(t, "/bin/sleep", prog)
+	verdicts := make(chan string, 10)
+	set := NewProcessSet([]ProcessConfig{{Name: "p", Process: name, QuorumMax: NoMaximum}}, ProcessOptions{
+		PollOnly: mode == "polling", Poll: 20 * time.Millisecond,
+		Verdict: func(_ string, _ bool, why string) { verdicts <- why },
+		Log:     func(_ spawn.Level, text string) { t.Log(text) },
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = in(func() error { return set.Run(ctx) }) }()
+	defer func() { cancel(); <-done }()
+	expect := func(want string) {
+		t.Helper()
+		select {
+		case got := <-verdicts:
+			if got != want {
+				t.Errorf("%q, want %q", got, want)
 			}
-			expect("process p has no quorum (0 running, at least 1 wanted)")
-			<-set.Ready()
-			if !poll && set.Mode() != "process events" {
-				t.Skip("no process events here: they need the initial namespaces and CAP_NET_ADMIN")
-			}
-			cmd := exec.Command(prog, "60")
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			expect("process p has its quorum (1 running)")
-			if err := cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			// Not waited for: a zombie does not count.
-			expect("process p has no quorum (0 running, at least 1 wanted)")
-			_ = cmd.Wait()
-		})
+		case <-time.After(10 * time.Second):
+			t.Fatalf("no verdict, want %q", want)
+		}
 	}
+	expect("process p has no quorum (0 running, at least 1 wanted)")
+	<-set.Ready()
+	switch got := set.Mode(); {
+	case got == mode:
+	case got == "polling":
+		t.Skip("no process events here: they need the initial process namespace, CAP_NET_ADMIN and, from another network namespace, CAP_SYS_ADMIN")
+	default:
+		t.Fatalf("mode %q, want %q", got, mode)
+	}
+	cmd := exec.Command(prog, "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	expect("process p has its quorum (1 running)")
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	// Not waited for: a zombie does not count.
+	expect("process p has no quorum (0 running, at least 1 wanted)")
+	_ = cmd.Wait()
 }
 
 func copyFile(t *testing.T, from, to string) {
