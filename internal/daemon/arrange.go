@@ -388,8 +388,12 @@ func sameProtocol(a, b *settings) bool {
 // the runners that are new.
 func (a *arrangement) launch(delay time.Duration, first bool) error {
 	d := a.d
+	d.delayCarriers(d.cfg)
 	d.rewire()
 	d.trackSessions(d.cfg)
+	d.sayMissing()
+	d.promote()
+	d.pollCarriers(d.cfg)
 	d.trackProcesses(d.cfg)
 	d.followFiles(d.cfg)
 	d.catchUp() // the first state depends on what runs

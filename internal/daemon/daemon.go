@@ -53,12 +53,18 @@ type Daemon struct {
 	garp    netio.Announcer
 	notes   *notify.Notifier
 
-	links   map[string]*kernel.Link
-	vips    map[netip.Addr]bool // every virtual address of every instance
-	runners []*runner
-	members []*member // in configuration order
-	static  *kernel.Holder
-	sockets *sockets
+	links map[string]*kernel.Link
+	// carriers are the states of links as they count; of links that are not
+	// there too.
+	carriers  map[string]*carrier
+	poller    *poller
+	openProbe func() (prober, error)
+	promoted  map[string]*promotion
+	vips      map[netip.Addr]bool // every virtual address of every instance
+	runners   []*runner
+	members   []*member // in configuration order
+	static    *kernel.Holder
+	sockets   *sockets
 
 	scripts   map[string]*scriptTracker
 	processes *processTracker
@@ -87,7 +93,8 @@ type Daemon struct {
 func New(cfg *config.Config, opt Options) *Daemon {
 	d := &Daemon{
 		opt: opt, cfg: cfg, log: &logger{opt.Log}, todo: newQueue[func()](),
-		links: map[string]*kernel.Link{}, vips: map[netip.Addr]bool{},
+		links: map[string]*kernel.Link{}, carriers: map[string]*carrier{}, openProbe: openProbe,
+		promoted: map[string]*promotion{}, vips: map[netip.Addr]bool{},
 		scripts: map[string]*scriptTracker{}, verdicts: map[trackKey]verdict{}, watchers: map[trackKey][]watch{},
 	}
 	d.sockets = &sockets{open: map[netio.Spec]*socket{}, log: d.log}
@@ -244,6 +251,10 @@ func (d *Daemon) shutdown() {
 	}
 	for _, m := range d.members {
 		d.sockets.detach(m)
+	}
+	d.stopPolling()
+	if !d.opt.KeepOnStop {
+		d.demoteAll()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), notifyGrace)
 	defer cancel()

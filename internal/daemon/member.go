@@ -1,9 +1,12 @@
 package daemon
 
 import (
+	"errors"
 	"net/netip"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/holdfast-ha/holdfast/internal/advert"
 	"github.com/holdfast-ha/holdfast/internal/config"
@@ -51,6 +54,7 @@ type member struct {
 	epoch     atomic.Uint64 // counts releases of addresses
 	published atomic.Uint32 // the fsm.State last reported
 	lastSent  atomic.Int64  // Unix microseconds of the last advert
+	linkDown  atomic.Bool   // its interface does not count as up
 	// overflow counts rejected packets that the state machine was too busy to
 	// take; they are added when statistics are asked for.
 	overflow [advert.Reasons]atomic.Uint64
@@ -98,6 +102,9 @@ func (m *member) send(a *fsm.SendAdvert) {
 
 // sendFailed logs a failure once a minute, or at once when it is another.
 func (m *member) sendFailed(set *settings, dst netip.Addr, err error) {
+	if errors.Is(err, unix.ENETUNREACH) && m.linkDown.Load() {
+		return // that goes without saying
+	}
 	now := time.Now()
 	if err.Error() == m.sendErr && now.Sub(m.sendWhen) < sendPause {
 		return

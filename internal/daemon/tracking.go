@@ -67,7 +67,7 @@ func (d *Daemon) rewire() {
 }
 
 func (d *Daemon) linkVerdict(name string) verdict {
-	if l := d.links[name]; l != nil && l.Up {
+	if d.linkUp(name) {
 		return verdict{verdict: fsm.Good, why: "interface " + name + " up"}
 	}
 	return verdict{verdict: fsm.Bad, why: "interface " + name + " down"}

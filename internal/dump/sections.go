@@ -130,7 +130,7 @@ func (p *printer) iface(i *Interface) {
 	p.line(3, "Group = %d", i.Group)
 	p.line(3, "MTU = %d", i.MTU)
 	p.line(3, "HW Type = %s", hardware(i.HardwareType))
-	p.line(3, "NIC netlink status update")
+	p.line(3, "NIC %s", linkbeat(i.Linkbeat))
 	p.when(i.GARPInterval > 0, 3, "Gratuitous ARP interval %dms", i.GARPInterval.Milliseconds())
 	p.line(3, "Reset ARP config counter 0")
 	p.line(3, "Original arp_ignore %d", i.ArpIgnore)
@@ -173,6 +173,19 @@ func (i *Interface) flags() string {
 		}
 	}
 	return s
+}
+
+// linkbeat says how the state of a link becomes known.
+func linkbeat(how string) string {
+	switch how {
+	case "":
+		return "netlink status update"
+	case "IOCTL":
+		return "ioctl refresh polling"
+	case "ETHTOOL":
+		return "support ETHTOOL GLINK interface"
+	}
+	return "support " + how + " interface"
 }
 
 // hardware names the ARP hardware types that matter.

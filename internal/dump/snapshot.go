@@ -285,7 +285,8 @@ type Interface struct {
 	DelayRunning       bool
 	Group              uint32
 	MTU                int
-	HardwareType       int // ARPHRD_*
+	HardwareType       int    // ARPHRD_*
+	Linkbeat           string // how the carrier is polled: MII, ETHTOOL or IOCTL; "": it is not
 	GARPInterval       time.Duration
 	ArpIgnore          int
 	ArpFilter          int

@@ -138,6 +138,10 @@ func parseLink(body []byte) (*Link, error) {
 			if len(a.Value) >= 4 {
 				l.MTU = int(nl.NativeEndian().Uint32(a.Value))
 			}
+		case unix.IFLA_GROUP:
+			if len(a.Value) >= 4 {
+				l.Group = nl.NativeEndian().Uint32(a.Value)
+			}
 		case unix.IFLA_ADDRESS:
 			l.HardwareAddr = net.HardwareAddr(slices.Clone(a.Value))
 		case unix.IFLA_BROADCAST:
