@@ -47,7 +47,7 @@ var instanceNetwork = []keyword[*instanceDraft]{
 		},
 	},
 	{
-		name: "promote_secondaries", status: pending, doc: "Keep the other addresses of a network when its first one goes.", example: "promote_secondaries",
+		name: "promote_secondaries", doc: "Keep the other addresses of a network when its first one goes.", example: "promote_secondaries",
 		set: func(_ *loader, d *instanceDraft, _ *syntax.Args) { d.PromoteSecondaries = true },
 	},
 	{
@@ -157,7 +157,7 @@ var instanceNetwork = []keyword[*instanceDraft]{
 		},
 	},
 	{
-		name: "linkbeat_use_polling", status: pending, doc: "Deprecated; use linkbeat_interfaces.", example: "linkbeat_use_polling",
+		name: "linkbeat_use_polling", doc: "Deprecated; use linkbeat_interfaces.", example: "linkbeat_use_polling",
 		set: func(_ *loader, d *instanceDraft, a *syntax.Args) {
 			d.More.LinkbeatPolling = true
 			a.Report(syntax.General, "(%s) 'linkbeat_use_polling' in vrrp instance deprecated - use linkbeat_interfaces block", d.Name)

@@ -67,11 +67,11 @@ var topKeywords = &table[*Config]{rows: []keyword[*Config]{
 		set: readGARPGroup, sub: func() []Keyword { return garpGroupKeywords.describe() },
 	},
 	{
-		name: "linkbeat_interfaces", args: "{ INTERFACE [MII|ETHTOOL|IOCTL] ... }", status: pending, shape: values, doc: "Interfaces whose link state is polled.", example: "linkbeat_interfaces { eth0 ETHTOOL }",
+		name: "linkbeat_interfaces", args: "{ INTERFACE [MII|ETHTOOL|IOCTL] ... }", shape: values, doc: "Interfaces whose link state is polled.", example: "linkbeat_interfaces { eth0 ETHTOOL }",
 		set: addLinkbeat,
 	},
 	{
-		name: "interface_up_down_delays", args: "{ INTERFACE DOWN [UP] ... }", status: pending, shape: values, doc: "How long a change of link state must last before it counts.", example: "interface_up_down_delays { eth0 1.5 2 }",
+		name: "interface_up_down_delays", args: "{ INTERFACE DOWN [UP] ... }", shape: values, doc: "How long a change of link state must last before it counts.", example: "interface_up_down_delays { eth0 1.5 2 }",
 		set: addDebounce,
 	},
 	{
