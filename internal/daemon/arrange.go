@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -311,6 +312,17 @@ func (a *arrangement) rebuild(over map[identity]carried) {
 		d.runners = append(d.runners, r)
 		d.members = append(d.members, r.members...)
 	}
+	d.order()
+}
+
+// order sorts the members by the configuration.
+func (d *Daemon) order() {
+	place := map[*config.Instance]int{}
+	for i, c := range d.cfg.Instances {
+		place[c] = i
+	}
+	d.ordered = slices.Clone(d.members)
+	slices.SortStableFunc(d.ordered, func(a, b *member) int { return cmp.Compare(place[a.set.Load().cfg], place[b.set.Load().cfg]) })
 }
 
 // assemble makes a runner, of new instances and of those carried over.

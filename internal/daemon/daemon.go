@@ -62,7 +62,8 @@ type Daemon struct {
 	promoted  map[string]*promotion
 	vips      map[netip.Addr]bool // every virtual address of every instance
 	runners   []*runner
-	members   []*member // in configuration order
+	members   []*member // by group, in the order of its members
+	ordered   []*member // the same in configuration order: so they hear of events
 	static    *kernel.Holder
 	sockets   *sockets
 

@@ -90,7 +90,7 @@ func (d *Daemon) usedLinks() []string {
 			names = append(names, name)
 		}
 	}
-	for _, m := range d.members {
+	for _, m := range d.ordered {
 		set := m.set.Load()
 		add(set.cfg.Interface)
 		for _, t := range set.spec.Trackers {
@@ -114,7 +114,7 @@ func (d *Daemon) sayMissing() {
 // linkMoved tells everybody concerned what the link is now.
 func (d *Daemon) linkMoved(name string) {
 	d.report(trackKey{fsm.TrackInterface, name}, d.linkVerdict(name))
-	for _, m := range d.members {
+	for _, m := range d.ordered {
 		if m.set.Load().cfg.Interface == name {
 			d.refreshLogged(m)
 		}
@@ -133,7 +133,7 @@ func (d *Daemon) addressMoved(l *kernel.Link, a kernel.AddrState, there bool) {
 		}
 		d.log.infof("Netlink reports address %s %s on %s", a.Prefix, what, l.Name)
 	}
-	for _, m := range d.members {
+	for _, m := range d.ordered {
 		set := m.set.Load()
 		if !there && set.vips[addr] {
 			// Perhaps our own doing, perhaps long repaired: the hands, who own

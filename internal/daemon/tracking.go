@@ -52,7 +52,7 @@ func (d *Daemon) report(k trackKey, v verdict) {
 // rewire makes the list of who wants to hear of what anew.
 func (d *Daemon) rewire() {
 	d.watchers = map[trackKey][]watch{}
-	for _, m := range d.members {
+	for _, m := range d.ordered {
 		for i, t := range m.set.Load().spec.Trackers {
 			k := trackKey{t.Kind, t.Name}
 			d.watchers[k] = append(d.watchers[k], watch{m, i})
