@@ -2,11 +2,14 @@ package interop_test
 
 import (
 	"fmt"
+	"hash/fnv"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +28,7 @@ type scene struct {
 	both   bool // the other node has the extended configuration as well
 	away   bool // the node is not Master at the start
 	late   bool // nor has it an interface then
+	mute   bool // keepalived does not see it here: only ours is asked
 	edit   func(c *interop.Conf, dir string)
 	play   func(*stage)
 }
@@ -98,6 +102,31 @@ func (s *stage) link(name string, change func(*netlink.Handle, netlink.Link) err
 // file is a track_file over "FILE" in the directory of the stage.
 func file(dir, name, more string) string {
 	return fmt.Sprintf("track_file %s {\n\tfile %s\n\t%s\n}\n", name, filepath.Join(dir, name), more)
+}
+
+// trackedProcess is the name of the process of a stage: nobody else has it.
+func trackedProcess(dir string) string {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(dir))
+	return fmt.Sprintf("hf-%08x", sum.Sum32())
+}
+
+// process starts the process of the stage, outside of its network, and returns
+// what ends it.
+func (s *stage) process() (end func()) {
+	s.t.Helper()
+	prog := filepath.Join(s.dir, trackedProcess(s.dir))
+	if _, err := os.Lstat(prog); err != nil {
+		s.must(os.Symlink(needTool(s.t, "sleep"), prog)) // the process has the name of the link
+	}
+	cmd := exec.Command(prog, "600")
+	s.must(cmd.Start())
+	end = sync.OnceFunc(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	s.t.Cleanup(end)
+	return end
 }
 
 func scenes() []scene {
@@ -196,6 +225,27 @@ func trackingScenes() []scene {
 			},
 		},
 		{
+			// keepalived is blind for processes in a network namespace.
+			name: "processes", mute: true, away: true,
+			edit: func(c *interop.Conf, dir string) {
+				name := trackedProcess(dir)
+				c.Before = fmt.Sprintf("vrrp_track_process one {\n\tprocess %s\n}\nvrrp_track_process two {\n\tprocess %s\n\tquorum 2\n\tweight 20\n}\n", name, name)
+				c.Inside = "\ttrack_process {\n\t\tone weight 0\n\t\ttwo\n\t}\n"
+			},
+			play: func(s *stage) {
+				s.awaitMaster(low)
+				end := s.process()
+				s.awaitMaster(high)
+				end2 := s.process()
+				s.awaitPriority(220)
+				end2()
+				s.awaitPriority(200)
+				end()
+				s.awaitMaster(low)
+				s.awaitState("FAULT")
+			},
+		},
+		{
 			name: "weights in a sync group",
 			edit: func(c *interop.Conf, dir string) {
 				c.Before = file(dir, "tf", "") + "vrrp_sync_group G {\n\tgroup {\n\t\tVI_1\n\t}\n\tsync_group_tracking_weight\n\ttrack_file {\n\t\ttf weight -1\n\t}\n}\n"
@@ -219,7 +269,7 @@ func TestScenes(t *testing.T) {
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()
 			var want *played
-			for _, who := range append([]lineup{{"keepalived+keepalived", interop.Keepalived, interop.Keepalived}}, lineups()...) {
+			for _, who := range sc.lineups() {
 				t.Run(who.name, func(t *testing.T) {
 					got := sc.with(t, who)
 					if want == nil {
@@ -235,6 +285,14 @@ func TestScenes(t *testing.T) {
 			}
 		})
 	}
+}
+
+func (sc *scene) lineups() []lineup {
+	all := lineups()
+	if sc.mute {
+		return slices.DeleteFunc(all, func(who lineup) bool { return who.high == interop.Keepalived })
+	}
+	return append([]lineup{{"keepalived+keepalived", interop.Keepalived, interop.Keepalived}}, all...)
 }
 
 func (sc *scene) with(t *testing.T, who lineup) played {
