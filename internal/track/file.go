@@ -282,15 +282,15 @@ func (s *FileSet) read(f *file) {
 	}
 }
 
-// stillEmpty reports whether a file that is empty is not to count yet: not
-// before it has been left alone for a while.
+// stillEmpty reports whether a file that is empty is not to count yet: not before
+// it has been left alone for a while, nor while somebody has it open for writing.
 func (s *FileSet) stillEmpty(f *file, at fingerprint) bool {
 	now := time.Now()
 	if f.empty.IsZero() || f.at != at {
 		f.empty = now
 	}
 	f.at = at
-	return now.Sub(f.empty) < emptyTime
+	return now.Sub(f.empty) < emptyTime || beingWritten(f.path)
 }
 
 // trouble logs what is wrong with a file, once; "": nothing is.

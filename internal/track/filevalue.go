@@ -68,6 +68,20 @@ func readStart(path string) ([]byte, fingerprint, error) {
 	return buf[:n], printOf(&st), nil
 }
 
+// beingWritten reports whether somebody has the file open for writing. Where the
+// kernel cannot tell, nobody has.
+func beingWritten(path string) bool {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	// A lease for reading is not given while there is a writer. It ends with the
+	// descriptor: one who comes meanwhile waits for microseconds.
+	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETLEASE, unix.F_RDLCK)
+	return errors.Is(err, unix.EAGAIN)
+}
+
 // blanks are what C's isspace takes for one.
 const blanks = " \t\n\v\f\r"
 
