@@ -83,9 +83,9 @@ func lifeScenes() []scene {
 			},
 		},
 		{
-			name: "short and long losses of carrier",
+			name: "short and long losses of carrier", slow: true,
 			edit: func(c *interop.Conf, _ string) {
-				c.Before = "interface_up_down_delays {\n\teth0 0.15 0.1\n}\n"
+				c.Before = "interface_up_down_delays {\n\teth0 1.9 0.1\n}\n"
 			},
 			play: func(s *stage) {
 				// Too short to count: down and up in one go.
@@ -93,7 +93,7 @@ func lifeScenes() []scene {
 					s.must(s.lan.Cut(high))
 					s.must(s.lan.Join(high))
 				}
-				s.awaitAdverts(high, 10)
+				s.awaitAdverts(high, 3)
 				s.must(s.lan.Cut(high))
 				s.awaitMaster(low)
 				s.awaitState("FAULT")

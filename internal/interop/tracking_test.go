@@ -29,8 +29,10 @@ type scene struct {
 	away   bool // the node is not Master at the start
 	late   bool // nor has it an interface then
 	mute   bool // keepalived does not see it here: only ours is asked
-	edit   func(c *interop.Conf, dir string)
-	play   func(*stage)
+	// slow: adverts every second, for what a busy machine may take its time for.
+	slow bool
+	edit func(c *interop.Conf, dir string)
+	play func(*stage)
 }
 
 // stage is a scene being played.
@@ -268,20 +270,23 @@ func TestScenes(t *testing.T) {
 	for _, sc := range scenes() {
 		t.Run(sc.name, func(t *testing.T) {
 			t.Parallel()
-			var want *played
-			for _, who := range sc.lineups() {
-				t.Run(who.name, func(t *testing.T) {
-					got := sc.with(t, who)
-					if want == nil {
-						want = &got
-					}
-					if !slices.Equal(got.states, want.states) {
-						t.Errorf("states\n%s\nkeepalived went through\n%s", strings.Join(got.states, "\n"), strings.Join(want.states, "\n"))
-					}
-					if !slices.Equal(got.priorities, want.priorities) {
-						t.Errorf("priorities %d, keepalived sent %d", got.priorities, want.priorities)
-					}
-				})
+			all := sc.lineups()
+			got := make([]played, len(all))
+			t.Run("line-ups", func(t *testing.T) {
+				for i, who := range all {
+					t.Run(who.name, func(t *testing.T) {
+						t.Parallel()
+						got[i] = sc.with(t, who)
+					})
+				}
+			})
+			for i, who := range all {
+				if !slices.Equal(got[i].states, got[0].states) {
+					t.Errorf("%s: states\n%s\n%s went through\n%s", who.name, strings.Join(got[i].states, "\n"), all[0].name, strings.Join(got[0].states, "\n"))
+				}
+				if !slices.Equal(got[i].priorities, got[0].priorities) {
+					t.Errorf("%s: priorities %d, %s sent %d", who.name, got[i].priorities, all[0].name, got[0].priorities)
+				}
 			}
 		})
 	}
@@ -298,7 +303,11 @@ func (sc *scene) lineups() []lineup {
 func (sc *scene) with(t *testing.T, who lineup) played {
 	t.Helper()
 	s := &stage{dir: t.TempDir()}
-	s.pair = newPair(t, interop.Protocols[3], who, func(c *interop.Conf) {
+	proto := interop.Protocols[3]
+	if sc.slow {
+		proto.Interval = time.Second
+	}
+	s.pair = newPair(t, proto, who, func(c *interop.Conf) {
 		switch {
 		case c.Node == high:
 			sc.edit(c, s.dir)
