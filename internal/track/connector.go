@@ -22,6 +22,7 @@ type procEvent struct {
 	kind   eventKind
 	pid    int
 	parent int // of a fork
+	size   int // of lost: the receive buffer has this many bytes now; 0: as before
 }
 
 type eventKind uint8
@@ -59,13 +60,13 @@ const answerTime = 200 * time.Millisecond
 // tries to listen in that one, which takes CAP_SYS_ADMIN; elsewhere tells that it
 // did. Events come in batches, in their order. The channel is closed when ctx
 // ends or the socket fails.
-func listen(ctx context.Context) (events <-chan []procEvent, elsewhere bool, err error) {
-	conn, err := connect(ctx, &socket.Config{})
+func listen(ctx context.Context, buf Buffer) (events <-chan []procEvent, elsewhere bool, err error) {
+	conn, err := connect(ctx, buf, &socket.Config{})
 	if err != nil {
 		spaces := foreignNetNS()
 		for _, ns := range spaces {
 			if conn == nil {
-				conn, _ = connect(ctx, &socket.Config{NetNS: int(ns.Fd())}) // the first error tells more
+				conn, _ = connect(ctx, buf, &socket.Config{NetNS: int(ns.Fd())}) // the first error tells more
 			}
 			_ = ns.Close()
 		}
@@ -78,18 +79,54 @@ func listen(ctx context.Context) (events <-chan []procEvent, elsewhere bool, err
 	go func() {
 		defer close(batches)
 		defer conn.Close()
-		receive(ctx, conn, batches)
+		receive(ctx, conn, buf, batches)
 	}()
 	return batches, elsewhere, nil
 }
 
+// Buffer is the receive buffer for process events: a burst of forks should fit. If
+// it does not, everything is looked at again, and the buffer made larger.
+type Buffer struct {
+	Size  int  // bytes; 0: a mebibyte
+	Force bool // beyond the limit of the system (net.core.rmem_max)
+}
+
+const (
+	usualBuffer   = 1 << 20
+	largestBuffer = 64 << 20
+)
+
+func (b Buffer) size() int {
+	if b.Size <= 0 {
+		return usualBuffer
+	}
+	return b.Size
+}
+
+func (b Buffer) set(conn *socket.Conn) error {
+	if b.Size <= 0 || b.Force {
+		return conn.SetReadBuffer(b.size()) // by force, if that is allowed
+	}
+	return conn.SetsockoptInt(unix.SOL_SOCKET, unix.SO_RCVBUF, b.Size)
+}
+
+// grow makes the buffer twice as large; 0: it is not made larger.
+func (b *Buffer) grow(conn *socket.Conn) int {
+	larger := Buffer{2 * b.size(), b.Force || b.Size <= 0}
+	if larger.Size > largestBuffer || larger.set(conn) != nil {
+		return 0
+	}
+	*b = larger
+	return larger.Size
+}
+
 // connect opens a socket on which process events are known to arrive.
-func connect(ctx context.Context, cfg *socket.Config) (*socket.Conn, error) {
+func connect(ctx context.Context, buf Buffer, cfg *socket.Config) (*socket.Conn, error) {
 	conn, err := socket.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM, unix.NETLINK_CONNECTOR, "process-events", cfg)
 	if err != nil {
 		return nil, err
 	}
-	if err = subscribe(ctx, conn); err == nil {
+	if err = subscribe(ctx, conn, buf); err == nil {
 		err = prove(ctx, conn)
 	}
 	if err != nil {
@@ -100,9 +137,8 @@ func connect(ctx context.Context, cfg *socket.Config) (*socket.Conn, error) {
 }
 
 // subscribe asks for the events and waits for the kernel's consent.
-func subscribe(ctx context.Context, conn *socket.Conn) error {
-	// A burst of forks should fit; if it does not we look at /proc again.
-	if err := conn.SetReadBuffer(1 << 20); err != nil {
+func subscribe(ctx context.Context, conn *socket.Conn, buf Buffer) error {
+	if err := buf.set(conn); err != nil {
 		return err
 	}
 	if err := conn.SetBPF(eventFilter()); err != nil {
@@ -171,13 +207,13 @@ func await(ctx context.Context, conn *socket.Conn, late error, right func([]byte
 }
 
 // receive hands on batches of events until ctx ends or the socket fails.
-func receive(ctx context.Context, conn *socket.Conn, events chan<- []procEvent) {
+func receive(ctx context.Context, conn *socket.Conn, size Buffer, events chan<- []procEvent) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return
 	}
 	defer context.AfterFunc(ctx, func() { conn.Close() })() // a waiting read ends
-	r := reader{buf: make([]byte, 4096)}
+	r := reader{buf: make([]byte, 4096), lost: func() int { return size.grow(conn) }}
 	pause := time.NewTimer(gather)
 	defer pause.Stop()
 	for {
@@ -210,6 +246,7 @@ type reader struct {
 	buf   []byte
 	batch []procEvent
 	err   error
+	lost  func() int // makes the receive buffer larger
 }
 
 // first reads one message; it reports false to wait for it.
@@ -229,7 +266,7 @@ func (r *reader) read(fd uintptr) bool {
 	case errors.Is(err, unix.EAGAIN):
 		return false
 	case errors.Is(err, unix.ENOBUFS):
-		r.batch = append(r.batch, procEvent{kind: lost})
+		r.batch = append(r.batch, procEvent{kind: lost, size: r.lost()})
 	case errors.Is(err, unix.EINTR):
 	case err != nil:
 		r.err = err

@@ -19,6 +19,8 @@ type ProcessOptions struct {
 	// Poll is how often /proc is looked at where there are no process events.
 	// 0: one second.
 	Poll time.Duration
+	// Buffer is for the process events.
+	Buffer Buffer
 	// PollOnly does without process events.
 	PollOnly bool
 }
@@ -55,7 +57,7 @@ type ProcessSet struct {
 	census *census
 	procs  []*proc
 	ready  chan struct{}
-	listen func(context.Context) (events <-chan []procEvent, elsewhere bool, err error)
+	listen func(context.Context, Buffer) (events <-chan []procEvent, elsewhere bool, err error)
 	blind  bool // /proc could not be read the last time
 
 	mu     sync.Mutex // guards states and mode
@@ -125,7 +127,7 @@ func (s *ProcessSet) Run(ctx context.Context) error {
 	if !s.opt.PollOnly {
 		var elsewhere bool
 		var err error
-		events, elsewhere, err = s.listen(ctx)
+		events, elsewhere, err = s.listen(ctx, s.opt.Buffer)
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
@@ -268,6 +270,9 @@ func (s *ProcessSet) take(batch []procEvent) (complete bool) {
 		switch ev.kind {
 		case lost:
 			complete = false
+			if ev.size > 0 {
+				s.log(spawn.Info, "Setting global_def process_monitor_rcv_bufs to %d - recommend updating configuration file", ev.size)
+			}
 		case forked:
 			// The child is what its parent is until it executes something else.
 			if match := c.pids[ev.parent]; match != nil {

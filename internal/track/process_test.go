@@ -52,7 +52,7 @@ func play(t *testing.T, poll bool, cfgs []ProcessConfig, before func(p *processS
 		},
 	})
 	p.set.census.procs.root = p.root
-	p.set.listen = func(ctx context.Context) (<-chan []procEvent, bool, error) {
+	p.set.listen = func(ctx context.Context, _ Buffer) (<-chan []procEvent, bool, error) {
 		if p.events == nil {
 			return nil, false, errors.New("process events: not here")
 		}
@@ -97,7 +97,7 @@ func TestProcessSet(t *testing.T) {
 	delayed := []ProcessConfig{{Name: "p", Process: "a", QuorumMax: NoMaximum, ForkDelay: 3 * time.Second, TerminateDelay: 2 * time.Second}}
 	running := func(p *processStage) { p.put(10, "a", "a\x00") }
 	nothing := func(p *processStage) { p.put(9, "shell", "sh\x00") }
-	exit := func(p *processStage) { p.drop(10); p.send(procEvent{exited, 10, 0}) }
+	exit := func(p *processStage) { p.drop(10); p.send(procEvent{kind: exited, pid: 10, parent: 0}) }
 
 	const (
 		good   = "true: process p has its quorum (1 running)"
@@ -123,9 +123,9 @@ func TestProcessSet(t *testing.T) {
 			[]doing{
 				{time.Second, func(p *processStage) {
 					p.put(20, "a", "a\x00")
-					p.send(procEvent{forked, 20, 9}, procEvent{execed, 20, 0})
+					p.send(procEvent{kind: forked, pid: 20, parent: 9}, procEvent{kind: execed, pid: 20, parent: 0})
 				}},
-				{time.Second, func(p *processStage) { p.drop(20); p.send(procEvent{exited, 20, 0}) }},
+				{time.Second, func(p *processStage) { p.drop(20); p.send(procEvent{kind: exited, pid: 20, parent: 0}) }},
 				{time.Second, pause},
 			},
 			[]string{"0s p " + bad, "1s " + gained, "1s p " + good, "2s " + lost1, "2s p " + bad},
@@ -136,7 +136,7 @@ func TestProcessSet(t *testing.T) {
 				{time.Second, func(p *processStage) {
 					p.drop(10)
 					p.put(11, "a", "a\x00")
-					p.send(procEvent{exited, 10, 0}, procEvent{execed, 11, 0})
+					p.send(procEvent{kind: exited, pid: 10, parent: 0}, procEvent{kind: execed, pid: 11, parent: 0})
 				}},
 				{time.Second, pause},
 			},
@@ -147,8 +147,8 @@ func TestProcessSet(t *testing.T) {
 			[]ProcessConfig{{Name: "p", Process: "a", QuorumMax: 1}},
 			running,
 			[]doing{
-				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{forked, 11, 10}) }},
-				{time.Second, func(p *processStage) { p.put(11, "sh", ""); p.send(procEvent{execed, 11, 0}) }},
+				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{kind: forked, pid: 11, parent: 10}) }},
+				{time.Second, func(p *processStage) { p.put(11, "sh", ""); p.send(procEvent{kind: execed, pid: 11, parent: 0}) }},
 				{time.Second, pause},
 			},
 			[]string{
@@ -160,8 +160,8 @@ func TestProcessSet(t *testing.T) {
 		{
 			"a new name", false, one, running,
 			[]doing{
-				{time.Second, func(p *processStage) { p.put(10, "b", "a\x00"); p.send(procEvent{renamed, 10, 0}) }},
-				{time.Second, func(p *processStage) { p.put(10, "a", "a\x00"); p.send(procEvent{renamed, 10, 0}) }},
+				{time.Second, func(p *processStage) { p.put(10, "b", "a\x00"); p.send(procEvent{kind: renamed, pid: 10, parent: 0}) }},
+				{time.Second, func(p *processStage) { p.put(10, "a", "a\x00"); p.send(procEvent{kind: renamed, pid: 10, parent: 0}) }},
 				{time.Second, pause},
 			},
 			[]string{"0s p " + good, "1s " + lost1, "1s p " + bad, "2s " + gained, "2s p " + good},
@@ -175,7 +175,7 @@ func TestProcessSet(t *testing.T) {
 			"an end is forgotten when there is a new one in time", false, delayed, running,
 			[]doing{
 				{time.Second, exit},
-				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{execed, 11, 0}) }},
+				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{kind: execed, pid: 11, parent: 0}) }},
 				{time.Second, exit},
 				{10 * time.Second, pause},
 			},
@@ -184,7 +184,7 @@ func TestProcessSet(t *testing.T) {
 		{
 			"an exec waits for no delay", false, delayed, nothing,
 			[]doing{
-				{time.Second, func(p *processStage) { p.put(10, "a", "a\x00"); p.send(procEvent{execed, 10, 0}) }},
+				{time.Second, func(p *processStage) { p.put(10, "a", "a\x00"); p.send(procEvent{kind: execed, pid: 10, parent: 0}) }},
 				{10 * time.Second, pause},
 			},
 			[]string{"0s p " + bad, "1s " + gained, "1s p " + good},
@@ -194,7 +194,7 @@ func TestProcessSet(t *testing.T) {
 			[]ProcessConfig{{Name: "p", Process: "a", Quorum: 2, QuorumMax: NoMaximum, ForkDelay: 3 * time.Second}},
 			running,
 			[]doing{
-				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{forked, 11, 10}) }},
+				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{kind: forked, pid: 11, parent: 10}) }},
 				{10 * time.Second, pause},
 			},
 			[]string{
@@ -207,8 +207,8 @@ func TestProcessSet(t *testing.T) {
 			[]ProcessConfig{{Name: "p", Process: "a", Quorum: 2, QuorumMax: NoMaximum, ForkDelay: 3 * time.Second}},
 			running,
 			[]doing{
-				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{forked, 11, 10}) }},
-				{time.Second, func(p *processStage) { p.put(12, "a", ""); p.send(procEvent{execed, 12, 0}) }},
+				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{kind: forked, pid: 11, parent: 10}) }},
+				{time.Second, func(p *processStage) { p.put(12, "a", ""); p.send(procEvent{kind: execed, pid: 12, parent: 0}) }},
 				{time.Second, pause},
 			},
 			[]string{
@@ -225,7 +225,7 @@ func TestProcessSet(t *testing.T) {
 			func(p *processStage) { p.put(10, "a", ""); p.put(20, "b", "") },
 			[]doing{
 				{time.Second, exit},
-				{time.Second, func(p *processStage) { p.drop(20); p.send(procEvent{exited, 20, 0}) }},
+				{time.Second, func(p *processStage) { p.drop(20); p.send(procEvent{kind: exited, pid: 20, parent: 0}) }},
 				{time.Second, pause},
 			},
 			[]string{
@@ -237,11 +237,12 @@ func TestProcessSet(t *testing.T) {
 		{
 			"lost events: everything is looked at", false, one, running,
 			[]doing{
-				{time.Second, func(p *processStage) { p.drop(10); p.send(procEvent{kind: lost}) }},
+				{time.Second, func(p *processStage) { p.drop(10); p.send(procEvent{kind: lost, size: 1 << 21}) }},
 				{time.Second, pause},
 			},
 			[]string{
-				"0s p " + good, "1s log detail Process events were lost: looking for tracked processes again",
+				"0s p " + good, "1s log info Setting global_def process_monitor_rcv_bufs to 2097152 - recommend updating configuration file",
+				"1s log detail Process events were lost: looking for tracked processes again",
 				"1.2s " + lost1, "1.2s p " + bad,
 			},
 		},
@@ -256,7 +257,7 @@ func TestProcessSet(t *testing.T) {
 		{
 			"a process on its way out is not kept", false, one, running,
 			[]doing{
-				{time.Second, func(p *processStage) { p.send(procEvent{exited, 10, 0}) }}, // still in /proc
+				{time.Second, func(p *processStage) { p.send(procEvent{kind: exited, pid: 10, parent: 0}) }}, // still in /proc
 				{29*time.Second + 50*time.Millisecond, func(p *processStage) { p.drop(10) }},
 				{time.Second, pause},
 			},
@@ -355,10 +356,12 @@ func TestProcessState(t *testing.T) {
 		play(t, false, cfgs, func(p *processStage) { p.put(10, "a", "") },
 			doing{time.Second, check("start",
 				ProcessState{Name: "p", Count: 1, Known: true, Good: true}, ProcessState{Name: "q", Count: 1, Known: true})},
-			doing{0, func(p *processStage) { p.send(procEvent{forked, 11, 10}) }},
+			doing{0, func(p *processStage) { p.send(procEvent{kind: forked, pid: 11, parent: 10}) }},
 			doing{time.Second, check("fork",
 				ProcessState{Name: "p", Count: 2, Known: true, Good: true}, ProcessState{Name: "q", Count: 2, Known: true, ForkPending: true})},
-			doing{0, func(p *processStage) { p.send(procEvent{exited, 10, 0}, procEvent{exited, 11, 0}) }},
+			doing{0, func(p *processStage) {
+				p.send(procEvent{kind: exited, pid: 10, parent: 0}, procEvent{kind: exited, pid: 11, parent: 0})
+			}},
 			doing{time.Second, check("exit",
 				ProcessState{Name: "p", Known: true, Good: true, TerminatePending: true}, ProcessState{Name: "q", Known: true})},
 		)
