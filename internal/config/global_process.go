@@ -59,11 +59,11 @@ var globalProcess = append(processRows(), []keyword[*Global]{
 		set: plainBool(func(g *Global) *bool { return &g.More.ReceiveBuffers.MonitorForce }),
 	},
 	{
-		name: "process_monitor_rcv_bufs", args: "BYTES", status: pending, doc: "Receive buffer of the process event socket.", example: "process_monitor_rcv_bufs 1048576",
+		name: "process_monitor_rcv_bufs", args: "BYTES", doc: "Receive buffer of the process event socket.", example: "process_monitor_rcv_bufs 1048576",
 		set: bufferSize(func(g *Global) *uint32 { return &g.More.ProcessMonitorRcvBufs }),
 	},
 	{
-		name: "process_monitor_rcv_bufs_force", args: "[BOOL]", status: pending, doc: "Exceed the system's limit for it.", example: "process_monitor_rcv_bufs_force true",
+		name: "process_monitor_rcv_bufs_force", args: "[BOOL]", doc: "Exceed the system's limit for it.", example: "process_monitor_rcv_bufs_force true",
 		set: plainBool(func(g *Global) *bool { return &g.More.ProcessMonitorRcvForce }),
 	},
 	{
