@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,10 +15,21 @@ import (
 )
 
 // drivers answer as a test says, without a kernel.
-type drivers map[string]any // "LINK METHOD": a bool or an error
+type drivers struct {
+	mu  sync.Mutex
+	say map[string]any // "LINK METHOD": a bool or an error
+}
 
-func (d drivers) Carrier(link string, how LinkMethod) (bool, error) {
-	switch v := d[fmt.Sprint(link, " ", how)].(type) {
+func (d *drivers) set(what string, v any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.say[what] = v
+}
+
+func (d *drivers) Carrier(link string, how LinkMethod) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch v := d.say[fmt.Sprint(link, " ", how)].(type) {
 	case bool:
 		return v, nil
 	case error:
@@ -28,13 +40,13 @@ func (d drivers) Carrier(link string, how LinkMethod) (bool, error) {
 
 func TestPoller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := drivers{
+		d := &drivers{say: map[string]any{
 			"a MII": true, "a ETHTOOL": false, // the first that answers is taken
 			"b ETHTOOL": true, "b IOCTL": true,
 			"c IOCTL": true,
 			"d IOCTL": true, "e ETHTOOL": true, "e IOCTL": true,
 			"f MII": ErrNoLink, "f ETHTOOL": ErrNoLink, "f IOCTL": ErrNoLink,
-		}
+		}}
 		var got []string
 		say := func(format string, args ...any) { got = append(got, fmt.Sprintf(format, args...)) }
 		p := NewPoller([]Linkbeat{
@@ -62,20 +74,22 @@ func TestPoller(t *testing.T) {
 		if got, want := fmt.Sprint(p.Methods()), "map[a:MII b:ETHTOOL c:IOCTL e:IOCTL]"; got != want {
 			t.Errorf("methods %s, want %s", got, want)
 		}
-		d["a MII"], d["f ETHTOOL"], d["f MII"] = false, true, errors.New("not supported")
+		d.set("a MII", false)
+		d.set("f MII", errors.New("not supported"))
+		d.set("f ETHTOOL", true)
 		time.Sleep(time.Second)
 		expect("a false", "f true")
 		time.Sleep(time.Second)
 		expect()
 		// Away, and back with another driver.
 		for _, how := range linkMethods {
-			d[fmt.Sprint("b ", how)] = ErrNoLink
+			d.set(fmt.Sprint("b ", how), ErrNoLink)
 		}
 		time.Sleep(time.Second)
 		expect("b false")
 		time.Sleep(time.Second)
 		expect()
-		d["b MII"] = true
+		d.set("b MII", true)
 		time.Sleep(time.Second)
 		expect("b true")
 	})
