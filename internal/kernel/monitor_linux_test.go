@@ -451,7 +451,7 @@ func BenchmarkMonitorDelay(b *testing.B) {
 	for b.Loop() {
 		for _, op := range []Op{OpAdd, OpDelete} {
 			start := time.Now()
-			if _, err := h.ChangeAddress(context.Background(), op, addr); err != nil {
+			if _, _, err := h.Change(context.Background(), op, addr); err != nil {
 				b.Fatal(err)
 			}
 			took := (<-heard).Sub(start)
