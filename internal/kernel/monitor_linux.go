@@ -45,7 +45,7 @@ type Monitor struct {
 
 	pic     atomic.Pointer[Picture]
 	watched atomic.Pointer[Watch]
-	state   state     // belongs to Run
+	state   state // belongs to Run
 	// asked is the last requester that was looked up; belongs to Run.
 	asked     Requester
 	askedWhen time.Time

@@ -19,8 +19,8 @@ type Route struct {
 	TOS      uint8
 	Metric   uint32 // IPv6: 0 becomes 1024
 	Source   netip.Addr
-	Hop             // where it leads, without Hops
-	Hops     []Hop  // several ways, by weight
+	Hop            // where it leads, without Hops
+	Hops     []Hop // several ways, by weight
 	Metrics  Metrics
 	// Congestion names the algorithm for TCP connections.
 	Congestion string
