@@ -306,13 +306,24 @@ func (r *routeLine) realms() (string, bool) {
 	if !ok {
 		return "", false
 	}
+	numbers, ok := r.l.realms(w)
+	if !ok {
+		r.drop("Invalid realms %s for route", w)
+	}
+	return numbers, ok
+}
+
+// realms gives R or R/R with numbers in the place of names.
+func (l *loader) realms(w string) (string, bool) {
+	var numbers []string
 	for part := range strings.SplitSeq(w, "/") {
-		if _, ok := r.l.namedNumber(part, realmNames, 255); !ok {
-			r.drop("Invalid realms %s for route", w)
+		v, ok := l.namedNumber(part, realmNames, 255)
+		if !ok {
 			return "", false
 		}
+		numbers = append(numbers, strconv.FormatUint(v, 10))
 	}
-	return w, true
+	return strings.Join(numbers, "/"), true
 }
 
 var routeWords map[string]func(r *routeLine, w string)

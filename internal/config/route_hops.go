@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/holdfast-ha/holdfast/internal/syntax"
@@ -59,6 +60,13 @@ func (r *routeLine) encap() []string {
 			faulty = "invalid " + name + " " + w
 		case !isAddress && name != "tos" && name != "tc" && syntax.ParseUint(w, 0, 0, 1<<63-1).Problem != "":
 			faulty = "invalid " + name + " " + w
+		}
+		if name == "tos" || name == "tc" {
+			if v, ok := r.l.namedNumber(w, tosNames, 255); ok {
+				w = strconv.FormatUint(v, 10)
+			} else {
+				faulty = "invalid " + name + " " + w
+			}
 		}
 		words = append(words, name, w)
 		end = r.a.Left() == 0

@@ -49,10 +49,11 @@ func (d *Daemon) change(cfg *config.Config) {
 	for _, s := range d.sockets.sorted() {
 		s.tell.Store(d.sockets.tell)
 	}
+	d.static.prune(cfg)
 	if err := d.arrange(cfg, false); err != nil {
 		d.log.infof("%v", err)
 	}
-	d.applyStatic(cfg)
+	d.static.change(cfg)
 	d.track(cfg)
 }
 
