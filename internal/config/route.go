@@ -365,6 +365,8 @@ func init() {
 			if w, ok := r.need(); ok {
 				if link := r.l.machine.link(w); link == nil || link.Kind != "vrf" {
 					r.drop("Route specified VRF %s is not a VRF", w)
+				} else {
+					r.Table = link.Table
 				}
 			}
 		},

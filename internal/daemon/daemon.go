@@ -131,11 +131,17 @@ func (d *Daemon) open(ctx context.Context) error {
 	if d.kern, err = kernel.Open(); err != nil {
 		return fmt.Errorf("opening the netlink channel: %w", err)
 	}
+	buffers := &d.cfg.Global.More.ReceiveBuffers
+	if err := d.kern.SetReceiveBuffer(int(buffers.Command), buffers.CommandForce); err != nil {
+		d.log.infof("vrrp_netlink_cmd_rcv_bufs: %v", err)
+	}
 	d.notes = notify.New(d.scriptLog, notify.Options{StrictCompat: d.opt.StrictCompat})
 	d.monitor = kernel.NewMonitor(kernel.MonitorOptions{
 		Event: func(e kernel.Event) { d.do(func() { d.kernelEvent(e) }) },
 		Warn:  func(err error) { d.log.infof("%v", err) },
 		Own:   d.kern.Port(),
+
+		ReceiveBuffer: int(buffers.Monitor), ForceReceiveBuffer: buffers.MonitorForce,
 	})
 	failed := make(chan error, 1)
 	go func() { failed <- d.monitor.Run(ctx) }()

@@ -49,12 +49,29 @@ func (d *Daemon) change(cfg *config.Config) {
 	for _, s := range d.sockets.sorted() {
 		s.tell.Store(d.sockets.tell)
 	}
+	d.resizeBuffers(cfg)
 	d.static.prune(cfg)
 	if err := d.arrange(cfg, false); err != nil {
 		d.log.infof("%v", err)
 	}
 	d.static.change(cfg)
 	d.track(cfg)
+}
+
+// resizeBuffers gives the netlink sockets the receive buffers of a new
+// configuration. One that is no longer given stays.
+func (d *Daemon) resizeBuffers(cfg *config.Config) {
+	old, now := d.cfg.Global.More.ReceiveBuffers, cfg.Global.More.ReceiveBuffers
+	if now.Command != old.Command || now.CommandForce != old.CommandForce {
+		if err := d.kern.SetReceiveBuffer(int(now.Command), now.CommandForce); err != nil {
+			d.log.infof("vrrp_netlink_cmd_rcv_bufs: %v", err)
+		}
+	}
+	if now.Monitor != old.Monitor || now.MonitorForce != old.MonitorForce {
+		if err := d.monitor.SetReceiveBuffer(int(now.Monitor), now.MonitorForce); err != nil {
+			d.log.infof("vrrp_netlink_monitor_rcv_bufs: %v", err)
+		}
+	}
 }
 
 // LogDiagnostics writes what is to be said of a configuration to the log.

@@ -58,8 +58,8 @@ type Disturbed struct {
 }
 
 // Reread says that notifications were lost and links and addresses have been
-// read again. Their differences were handed over before; what became of routes
-// and rules meanwhile is not known.
+// read again. Their differences follow; what became of routes and rules meanwhile
+// is not known.
 type Reread struct{}
 
 func (LinkAdded) event()      {}

@@ -170,8 +170,8 @@ type Loss struct {
 }
 
 // Check asks the kernel whether all that is held and guarded is still set, as it
-// was set, and returns what is not. The next Apply sets it again. Of what cannot
-// be listed nothing is returned, but an error.
+// was set, and returns what since the last Check or Apply no longer is. The next
+// Apply sets it again. Of what cannot be listed nothing is returned, but an error.
 //
 // It is meant for the moment when an event of the [Monitor] names something that
 // may be held: the event may be an old one, about a removal by this holder
@@ -195,11 +195,14 @@ func (h *Holder) Check(ctx context.Context) ([]Loss, error) {
 		case alike:
 			x.standing, x.set = sure, f.report
 		case altered:
+			if x.standing != changed {
+				losses = append(losses, Loss{Object: x.Object, Changed: true})
+			}
 			x.standing = changed
-			losses = append(losses, Loss{Object: x.Object, Changed: true})
 		default:
-			// What never was sure to be set is not lost.
-			if x.standing != unsure {
+			// What never was sure to be set is not lost, and what is lost already
+			// is no news.
+			if x.standing == sure || x.standing == changed {
 				losses = append(losses, Loss{Object: x.Object})
 			}
 			x.standing = lost

@@ -165,7 +165,7 @@ func (m *Monitor) watch(ctx context.Context, ask *conn, started *bool) error {
 		return err
 	}
 	if *started {
-		m.publish(append(m.state.replace(pic), Reread{}))
+		m.publish(append([]Event{Reread{}}, m.state.replace(pic)...))
 	} else {
 		*started = true
 		m.state.pic = pic
