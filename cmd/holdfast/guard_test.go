@@ -43,8 +43,12 @@ func (n *node) ip(line string) string {
 	return n.run("ip", strings.Fields(line)...)
 }
 
-// changing are the parts of a dump that change by themselves.
-var changing = regexp.MustCompile(`(expires|valid_lft|preferred_lft) \d+sec`)
+// changing are the parts of a dump that change by themselves, kernels the routes
+// that the kernel adds in its own time.
+var (
+	changing = regexp.MustCompile(`(expires|valid_lft|preferred_lft) \d+sec`)
+	kernels  = regexp.MustCompile(`(?m)^.* proto kernel .*\n`)
+)
 
 // dump is everything that routing depends on.
 func (n *node) dump() string {
@@ -53,7 +57,7 @@ func (n *node) dump() string {
 	for _, line := range []string{
 		"-d addr", "-d route show table all", "-d rule", "-6 -d route show table all", "-6 -d rule",
 	} {
-		b.WriteString(changing.ReplaceAllString(n.ip(line), "$1 N"))
+		b.WriteString(kernels.ReplaceAllString(changing.ReplaceAllString(n.ip(line), "$1 N"), ""))
 	}
 	return b.String()
 }

@@ -117,7 +117,8 @@ func (r *routeLine) nexthops() {
 				hop.Realms, ok = r.realms()
 			default:
 				r.a.Report(syntax.General, "Route has trailing nonsense after nexthops - %s", w)
-				ok = false
+				r.hop(hop)
+				return
 			}
 			if !ok {
 				// What was dropped is the hop, not the route.
@@ -128,10 +129,15 @@ func (r *routeLine) nexthops() {
 				more = true
 			}
 		}
-		if !hop.Via.IsValid() && hop.Dev == "" {
-			r.a.Report(syntax.General, "nexthop without via and dev - ignoring")
-			continue
-		}
-		r.NextHops = append(r.NextHops, hop)
+		r.hop(hop)
 	}
+}
+
+// hop adds a hop that has been read.
+func (r *routeLine) hop(h NextHop) {
+	if !h.Via.IsValid() && h.Dev == "" {
+		r.a.Report(syntax.General, "nexthop without via and dev - ignoring")
+		return
+	}
+	r.NextHops = append(r.NextHops, h)
 }

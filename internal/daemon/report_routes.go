@@ -49,7 +49,7 @@ func routeText(c *config.Route) string {
 	w.add(r.Via.IsValid(), "via %s %v", inet(r.Via), r.Via)
 	w.add(c.Dev != "", "dev %s", c.Dev)
 	w.add(r.Table != kernel.MainTable, "table %d", r.Table)
-	w.add(true, "proto %d", r.Protocol)
+	w.add(!c.NoTrack || r.Protocol != kernel.Protocol, "proto %d", r.Protocol)
 	w.add(c.Scope != nil, "scope %d", r.Scope)
 	w.add(c.Metric != nil, "metric %d", r.Metric)
 	w.add(c.OnLink, "onlink")
@@ -148,12 +148,23 @@ func prefText(p uint8) string {
 	return fmt.Sprint(p)
 }
 
-// encapText is an encapsulation with its flags in hexadecimal.
+// encapText is an encapsulation with its options in a fixed order.
 func encapText(list []string) string {
-	out := append([]string(nil), list...)
-	for i := range out {
-		if i > 0 && out[i-1] == "flags" {
-			out[i] = fmt.Sprintf("0x%x", encap(list).Flags)
+	if len(list) < 3 { // mpls and ila have one value
+		return strings.Join(list, " ")
+	}
+	out := list[:1:1]
+	for _, name := range []string{"id", "dst", "src", "tos", "tc", "ttl", "hoplimit", "flags"} {
+		for i := len(list) - 2; i > 0; i -= 2 { // the last one given counts
+			if list[i] != name {
+				continue
+			}
+			value := list[i+1]
+			if name == "flags" {
+				value = fmt.Sprintf("0x%x", encap(list).Flags)
+			}
+			out = append(out, name, value)
+			break
 		}
 	}
 	return strings.Join(out, " ")
