@@ -79,7 +79,7 @@ func requester(port uint32) Requester {
 	dir := fmt.Sprintf("/proc/%d", port)
 	// The number is that of the requester's own view of processes. Where that is
 	// not ours, it may be the number of somebody else here.
-	ours, oerr := os.Readlink("/proc/self/ns/net")
+	ours, oerr := os.Readlink("/proc/thread-self/ns/net")
 	theirs, err := os.Readlink(dir + "/ns/net")
 	switch {
 	case errors.Is(err, os.ErrNotExist):
