@@ -11,7 +11,6 @@ import (
 
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
-	"github.com/holdfast-ha/holdfast/internal/logs"
 )
 
 // clue is what is known of why something may be gone, when those who hold it
@@ -227,9 +226,25 @@ func worthRetrying(failed []kernel.Failure) (kernel.Failure, bool) {
 	return kernel.Failure{}, false
 }
 
-// logFailures logs failures under the name of who holds what failed.
+// failures logs failures under the name of who holds what failed: a line for each
+// reason.
 func (l *logger) failures(who string, failed []kernel.Failure) {
+	type reason struct {
+		op   kernel.Op
+		text string
+	}
+	count := map[reason]int{}
+	why := func(f kernel.Failure) reason { return reason{f.Op, f.Err.Error()} }
 	for _, f := range failed {
-		logs.Printf(l.Logger, logs.LevelInfo, "%s%s", who, explain(f))
+		count[why(f)]++
+	}
+	for _, f := range failed {
+		switch n := count[why(f)]; {
+		case n == 1:
+			l.infof("%s%s", who, explain(f))
+		case n > 1:
+			l.infof("%s%s (and %d more)", who, explain(f), n-1)
+		}
+		count[why(f)] = 0
 	}
 }

@@ -28,8 +28,9 @@ type MonitorOptions struct {
 	Warn func(error)
 	// Own is the netlink port of this program's own changes, see [Handle.Port].
 	Own uint32
-	// ReceiveBuffer is the receive buffer of the socket in bytes, 0 for the
-	// system's default; see [Handle.SetReceiveBuffer].
+	// ReceiveBuffer is the receive buffer of the socket in bytes, see
+	// [Handle.SetReceiveBuffer]; 0: room for a thousand changes at once, if the
+	// system allows it.
 	ReceiveBuffer      int
 	ForceReceiveBuffer bool
 }
@@ -111,7 +112,7 @@ func (m *Monitor) SetReceiveBuffer(size int, force bool) error {
 	if m.conn == nil {
 		return nil
 	}
-	return m.conn.setReceiveBuffer(size, force)
+	return m.conn.sizeBuffer(size, force)
 }
 
 // Run watches the network namespace of the calling thread until ctx is over and
@@ -269,7 +270,22 @@ func (m *Monitor) attach(c *conn) error {
 	if m.over {
 		c.interrupt()
 	}
-	return errors.Join(c.subscribe(m.watched.Load().groups()), c.setReceiveBuffer(m.buffer, m.force))
+	return errors.Join(c.subscribe(m.watched.Load().groups()), c.sizeBuffer(m.buffer, m.force))
+}
+
+// roomy is a receive buffer for a thousand changes at once, of which each takes
+// about one KiB.
+const roomy = 1 << 20
+
+// sizeBuffer sets the receive buffer to what is wanted, or to what is sensible.
+func (c *conn) sizeBuffer(size int, force bool) error {
+	if size > 0 {
+		return c.setReceiveBuffer(size, force)
+	}
+	if c.setReceiveBuffer(roomy, true) != nil {
+		_ = c.setReceiveBuffer(roomy, false) // as much as there may be
+	}
+	return nil
 }
 
 func (m *Monitor) detach() {

@@ -352,7 +352,7 @@ func TestMonitorOverrun(t *testing.T) {
 	if overruns == 0 {
 		t.Error("there was no overrun: the test shows nothing")
 	}
-	for _, pattern := range []string{"link gone .* eth1 .*", "link added .* eth1 .*", "link gone .* eth2 .*", "link added .* wan2 .*"} {
+	for _, pattern := range []string{"notifications lost", "link gone .* eth1 .*", "link added .* eth1 .*", "link gone .* eth2 .*", "link added .* wan2 .*"} {
 		re := regexp.MustCompile(pattern)
 		if !re.MatchString(w.since(0)) {
 			t.Errorf("no event %q", pattern)

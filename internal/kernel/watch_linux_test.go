@@ -95,6 +95,7 @@ func TestMonitorTellsWho(t *testing.T) {
 		t.Errorf("removed by %v, want process %d", by, pid)
 	}
 	change(t, h, OpAdd, eth0("2001:db8::10/64"))
+	w.expect(t, "address added eth0 2001:db8::10/64") // it is told of late
 	command(t, ns, "ip addr del 2001:db8::10/64 dev eth0")
 	w.expect(t, "address removed eth0 2001:db8::10/64")
 	if by := last(); by.String() != "" {
