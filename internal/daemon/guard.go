@@ -96,12 +96,9 @@ func (d *Daemon) isDown(name string) bool {
 	return l == nil || !l.Up
 }
 
-// disturbed is for a route or rule that somebody set or removed.
+// disturbed is for what somebody set or removed in the place of something held.
 func (d *Daemon) disturbed(e kernel.Disturbed) {
-	d.suspect(clue{by: e.By}, func(o kernel.Object) bool {
-		s, ok := kernel.SpotOf(o)
-		return ok && s == e.Spot
-	})
+	d.suspect(clue{by: e.By}, func(o kernel.Object) bool { return kernel.SpotOf(o) == e.Spot })
 }
 
 // suspectAll is for notifications that were lost.

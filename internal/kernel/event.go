@@ -49,7 +49,8 @@ type AddressRemoved struct {
 }
 
 // Disturbed says that somebody else has added, replaced or removed a route or
-// rule in a place of the [Watch].
+// rule in a place of the [Watch], or somebody an address of it that was too new
+// for an AddressAdded.
 type Disturbed struct {
 	Spot    Spot
 	Report  Report

@@ -203,6 +203,12 @@ func (m *Monitor) take(msg syscall.NetlinkMessage, name func(int) string) error 
 		return nil
 	}
 	events, err := m.state.message(msg)
+	if len(events) == 0 && err == nil {
+		if e, ok := m.watched.Load().unheard(msg); ok {
+			e.By = m.requester(msg.Header.Pid)
+			events = append(events, e)
+		}
+	}
 	for i, ev := range events {
 		switch ev := ev.(type) {
 		case AddressRemoved:

@@ -28,24 +28,32 @@ func (r Requester) String() string {
 	return ""
 }
 
-// Spot is where a route or rule is, as precisely as notifications are matched.
+// Spot is where an object is, as precisely as notifications are matched.
 type Spot struct {
 	Kind     Kind
 	IPv6     bool
 	Table    uint32       // of a route
-	Dest     netip.Prefix // of a route
+	Dest     netip.Prefix // of a route; of an address itself
 	Priority uint32       // of a rule
 }
 
-// SpotOf returns the spot of a route or rule; false: it is an address.
-func SpotOf(o any) (Spot, bool) {
+// SpotOf returns the spot of an object or a report.
+func SpotOf(o fmt.Stringer) Spot {
 	switch o := o.(type) {
+	case Address:
+		return addressSpot(o.Prefix.Addr())
+	case AddrState:
+		return addressSpot(o.Prefix.Addr())
 	case Route:
-		return Spot{Kind: KindRoute, IPv6: o.IPv6, Table: o.Table, Dest: o.Dest.Masked()}, true
+		return Spot{Kind: KindRoute, IPv6: o.IPv6, Table: o.Table, Dest: o.Dest.Masked()}
 	case Rule:
-		return Spot{Kind: KindRule, IPv6: o.IPv6, Priority: o.Priority}, true
+		return Spot{Kind: KindRule, IPv6: o.IPv6, Priority: o.Priority}
 	}
-	return Spot{}, false
+	return Spot{}
+}
+
+func addressSpot(a netip.Addr) Spot {
+	return Spot{Kind: KindAddress, IPv6: a.Is6(), Dest: netip.PrefixFrom(a, a.BitLen())}
 }
 
 // Watch is a set of spots of which the [Monitor] is to tell. It is never changed
@@ -60,18 +68,19 @@ type Watch struct {
 func NewWatch(objects []Object) *Watch {
 	w := &Watch{spots: map[Spot]bool{}}
 	for _, o := range objects {
-		s, ok := SpotOf(o)
-		if !ok || !o.Guarded() {
+		if !o.Guarded() {
 			continue
 		}
+		s := SpotOf(o)
 		w.spots[s] = true
 		family := 0
 		if s.IPv6 {
 			family = 1
 		}
-		if s.Kind == KindRoute {
+		switch s.Kind {
+		case KindRoute:
 			w.routes[family] = true
-		} else {
+		case KindRule:
 			w.rules[family] = true
 		}
 	}

@@ -60,9 +60,24 @@ func (w *Watch) disturbance(m syscall.NetlinkMessage, name func(int) string) (Di
 	if !ok || err != nil {
 		return Disturbed{}, false, err
 	}
-	spot, _ := SpotOf(report)
+	spot := SpotOf(report)
 	gone := m.Header.Type == unix.RTM_DELROUTE || m.Header.Type == unix.RTM_DELRULE
 	return Disturbed{Spot: spot, Report: report, Removed: gone}, w.spots[spot], nil
+}
+
+// unheard reads the removal of an address of which the monitor had not heard: the
+// kernel tells late of new IPv6 addresses, and not at all if they are removed
+// before.
+func (w *Watch) unheard(m syscall.NetlinkMessage) (Disturbed, bool) {
+	if w == nil || m.Header.Type != unix.RTM_DELADDR {
+		return Disturbed{}, false
+	}
+	index, a, err := parseAddr(m.Data)
+	if err != nil || index == 0 {
+		return Disturbed{}, false
+	}
+	spot := SpotOf(a)
+	return Disturbed{Spot: spot, Report: a, Removed: true}, w.spots[spot]
 }
 
 func asReport[R Report](r R, ok bool, err error) (Report, bool, error) { return r, ok, err }

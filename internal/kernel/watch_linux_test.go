@@ -95,11 +95,25 @@ func TestMonitorTellsWho(t *testing.T) {
 		t.Errorf("removed by %v, want process %d", by, pid)
 	}
 	change(t, h, OpAdd, eth0("2001:db8::10/64"))
-	w.expect(t, "address added eth0 2001:db8::10/64") // it is told of late
+	w.expect(t, "address added eth0 2001:db8::10/64")
 	command(t, ns, "ip addr del 2001:db8::10/64 dev eth0")
 	w.expect(t, "address removed eth0 2001:db8::10/64")
 	if by := last(); by.String() != "" {
 		t.Errorf("removed by %v, of which the kernel says nothing", by)
+	}
+}
+
+// The kernel tells of a new IPv6 address a little later, and of its removal at once.
+func TestMonitorRemovedBeforeHeardOf(t *testing.T) {
+	ns, h := newSpace(t, "eth0")
+	w := watch(t, ns, MonitorOptions{Own: h.Port()})
+	a := eth0("2001:db8::10/64")
+	must(t, w.Watch(NewWatch([]Object{a})))
+	for range 20 {
+		before := len(strings.Split(w.since(0), "removed"))
+		change(t, h, OpAdd, a)
+		change(t, h, OpDelete, a)
+		nettest.WaitFor(t, patience, func() bool { return len(strings.Split(w.since(0), "removed")) > before }, "a removal")
 	}
 }
 
