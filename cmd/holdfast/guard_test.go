@@ -480,6 +480,7 @@ virtual_routes {
     10.0.0.0/8 via 192.0.2.1 dev eth0 encap ila 1:2:3:4
     10.1.0.0/16 via 172.31.0.1 dev eth0
     10.2.0.0/16 via 192.0.2.1 dev eth0
+    10.3.0.0/16 via 192.0.2.1 dev eth0 src 172.31.0.77
 }
 `, vip+"/24")).start()
 	n.waitAddr(vip, true)
@@ -489,6 +490,15 @@ virtual_routes {
 	// It can be set once its gateway can be reached.
 	n.ip("addr add 172.31.0.9/24 dev eth0")
 	n.shows("route", "10.1.0.0/16", true)
+	// It comes and goes with an address of somebody else, of which the kernel says
+	// nothing.
+	n.waitLog("add route 10.3.0.0/16 src 172.31.0.77 ")
+	n.ip("addr add 172.31.0.77/32 dev eth0")
+	n.shows("route", "10.3.0.0/16", true)
+	n.ip("addr del 172.31.0.77/32 dev eth0")
+	n.waitLog("route 10.3.0.0/16 src 172.31.0.77 via 192.0.2.1 dev eth0 was removed by ")
+	n.ip("addr add 172.31.0.77/32 dev eth0")
+	n.shows("route", "10.3.0.0/16", true)
 	if got := n.out.count("add route 10.0.0.0/8"); got > 2 {
 		t.Errorf("said %d times:\n%s", got, n.out)
 	}

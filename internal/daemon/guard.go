@@ -173,22 +173,26 @@ func (c *clue) words(l kernel.Loss) string {
 	return what + " by another program"
 }
 
-// complaint remembers what was said of failures: it is said at once when it is
-// something else than before, and otherwise once a minute, since what fails is
-// tried again each second.
-type complaint struct {
-	text string
-	when time.Time
-}
+// complaint remembers what was said of failures: one is said at once when it is
+// new, and otherwise once a minute, since what fails is tried again each second.
+type complaint map[string]time.Time
 
-// news tells whether the failures are to be said.
-func (c *complaint) news(failed []kernel.Failure) bool {
-	now, text := time.Now(), fmt.Sprint(failed)
-	if len(failed) > 0 && text == c.text && now.Sub(c.when) < sendPause {
-		return false
+// news returns those of the failures that are to be said. What fails no longer is
+// forgotten.
+func (c *complaint) news(failed []kernel.Failure) []kernel.Failure {
+	now, old := time.Now(), *c
+	*c = make(complaint, len(failed))
+	var out []kernel.Failure
+	for _, f := range failed {
+		text := f.Error()
+		said, known := old[text]
+		if !known || now.Sub(said) >= sendPause {
+			said = now
+			out = append(out, f)
+		}
+		(*c)[text] = said
 	}
-	c.text, c.when = text, now
-	return true
+	return out
 }
 
 // explain is a failure with what is to be known about it.
@@ -200,12 +204,13 @@ func explain(f kernel.Failure) string {
 }
 
 // hopeless tells whether it is of no use to try again: the kernel does not know
-// such a thing, or refuses it for what it is. Addresses are always tried again.
+// such a thing. What it calls invalid may be valid next time, as a route from an
+// address that is not there yet. Addresses are always tried again.
 func hopeless(f kernel.Failure) bool {
 	if f.Object == nil || f.Object.Kind() == kernel.KindAddress {
 		return false
 	}
-	for _, e := range []syscall.Errno{unix.EOPNOTSUPP, unix.EAFNOSUPPORT, unix.EINVAL, unix.EPROTONOSUPPORT, unix.ENOSYS} {
+	for _, e := range []syscall.Errno{unix.EOPNOTSUPP, unix.EAFNOSUPPORT, unix.EPROTONOSUPPORT, unix.ENOSYS} {
 		if errors.Is(f.Err, e) {
 			return true
 		}

@@ -39,9 +39,7 @@ func (d *Daemon) sayWork(set *settings, verb string) {
 
 // sayFailed logs what could not be set.
 func (m *member) sayFailed(failed []kernel.Failure) {
-	if m.failed.news(failed) {
-		m.runner.log.failures("("+m.name()+") ", failed)
-	}
+	m.runner.log.failures("("+m.name()+") ", m.failed.news(failed))
 }
 
 func (d *Daemon) releaseAddresses(ctx context.Context, m *member) {

@@ -157,9 +157,7 @@ func (s *statics) set(restoring bool) {
 	if restoring {
 		s.pace.PutBack(time.Now())
 	}
-	if s.failed.news(res.Failed) {
-		s.d.log.failures("static: ", res.Failed)
-	}
+	s.d.log.failures("static: ", s.failed.news(res.Failed))
 	if _, again := worthRetrying(res.Failed); again && len(s.list) > 0 {
 		s.at = time.Now().Add(time.Second)
 	}

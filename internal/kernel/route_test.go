@@ -203,6 +203,31 @@ removed 10.0.0.0/8 via 192.0.2.1 dev eth0 metric 5
 		}},
 	},
 	{
+		name: "IPv6, with and without a metric",
+		steps: []step{{
+			wanted: []Object{
+				eth0("2001:db8::10/64"), route("2001:db8:1::/48", "2001:db8::1", metric(5)), route("2001:db8:1::/48", "2001:db8::1"),
+			},
+			result: `
+added 2001:db8::10/64 dev eth0
+added 2001:db8:1::/48 via 2001:db8::1 dev eth0 metric 5
+added 2001:db8:1::/48 via 2001:db8::1 dev eth0
+`,
+			table: `
+eth0 2001:db8::10/64 nodad proto 18
+route 2001:db8:1::/48 via 2001:db8::1 dev eth0 metric 5
+route 2001:db8:1::/48 via 2001:db8::1 dev eth0 metric 1024
+`,
+		}, {
+			wanted: []Object{eth0("2001:db8::10/64"), route("2001:db8:1::/48", "2001:db8::1", metric(5))},
+			result: "removed 2001:db8:1::/48 via 2001:db8::1 dev eth0\n",
+			table: `
+eth0 2001:db8::10/64 nodad proto 18
+route 2001:db8:1::/48 via 2001:db8::1 dev eth0 metric 5
+`,
+		}},
+	},
+	{
 		name: "refused",
 		steps: []step{{
 			wanted: []Object{
