@@ -58,8 +58,8 @@ func has(list []kernel.Object, fits func(kernel.Object) bool) bool {
 }
 
 // suspectAddress is for an address that was removed or changed. The kernel drops
-// routes from an IPv4 address, and those over an interface without any, and does
-// not tell.
+// routes from an IPv4 address with it, and those over an interface that has none
+// left; not every release tells of that.
 func (d *Daemon) suspectAddress(l *kernel.Link, a kernel.AddrState, by kernel.Requester) {
 	addr := a.Prefix.Addr()
 	d.suspect(clue{by: by, link: l.Name, down: d.isDown(l.Name)}, func(o kernel.Object) bool {
@@ -74,7 +74,7 @@ func (d *Daemon) suspectAddress(l *kernel.Link, a kernel.AddrState, by kernel.Re
 }
 
 // suspectLink is for an interface that went down, came up or was made anew: with
-// it go addresses and routes, of which the kernel does not always tell.
+// it go addresses and routes, and of the IPv4 ones the kernel does not tell.
 func (d *Daemon) suspectLink(name string) {
 	if d.opt.StrictCompat {
 		d.static.look(clue{link: name, down: d.isDown(name)}) // only what is static comes back
