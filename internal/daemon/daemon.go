@@ -55,7 +55,7 @@ type Daemon struct {
 	vips    map[netip.Addr]bool // every virtual address of every instance
 	runners []*runner
 	members []*member // in configuration order
-	static  *kernel.Holder
+	static  *statics
 	sockets *sockets
 
 	scripts   map[string]*scriptTracker
@@ -135,10 +135,17 @@ func (d *Daemon) open(ctx context.Context) error {
 	if d.kern, err = kernel.Open(); err != nil {
 		return fmt.Errorf("opening the netlink channel: %w", err)
 	}
+	buffers := &d.cfg.Global.More.ReceiveBuffers
+	if err := d.kern.SetReceiveBuffer(int(buffers.Command), buffers.CommandForce); err != nil {
+		d.log.infof("vrrp_netlink_cmd_rcv_bufs: %v", err)
+	}
 	d.notes = notify.New(d.scriptLog, notify.Options{StrictCompat: d.opt.StrictCompat})
 	d.monitor = kernel.NewMonitor(kernel.MonitorOptions{
 		Event: func(e kernel.Event) { d.do(func() { d.kernelEvent(e) }) },
 		Warn:  func(err error) { d.log.infof("%v", err) },
+		Own:   d.kern.Port(),
+
+		ReceiveBuffer: int(buffers.Monitor), ForceReceiveBuffer: buffers.MonitorForce,
 	})
 	failed := make(chan error, 1)
 	go func() { failed <- d.monitor.Run(ctx) }()
@@ -166,8 +173,9 @@ func (d *Daemon) begin() error {
 	d.started = time.Now()
 	d.sockets.tell = d.cfg.Global.LogUnknownVRIDs
 	d.clean()
-	d.static = kernel.NewHolder(d.kern)
-	d.applyStatic(d.cfg)
+	d.static = newStatics(d)
+	d.watch(wantedGroups(d.cfg, d.opt.StrictCompat), staticObjects(d.cfg))
+	d.static.begin(d.cfg)
 	if err := d.arrange(d.cfg, true); err != nil {
 		return err
 	}
@@ -183,21 +191,9 @@ func (d *Daemon) clean() {
 	defer cancel()
 	for _, c := range d.cfg.Instances {
 		set := translate(c, nil, d.opt.StrictCompat)
-		for _, a := range kernel.CleanStale(ctx, d.kern, set.addresses).Removed {
-			d.log.infof("(%s) removed %s from %s: left there by an earlier run", c.Name, a.Prefix, a.Link)
+		for _, o := range kernel.CleanStale(ctx, d.kern, set.objects).Removed {
+			d.log.infof("(%s) removed %v %v: left there by an earlier run", c.Name, o.Kind(), o)
 		}
-	}
-}
-
-func (d *Daemon) applyStatic(cfg *config.Config) {
-	var wanted []kernel.Address
-	for _, a := range cfg.Static {
-		wanted = append(wanted, kernelAddress(a))
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
-	defer cancel()
-	if _, err := d.static.Apply(ctx, wanted); err != nil {
-		d.log.infof("static addresses: %v", err)
 	}
 }
 
@@ -220,13 +216,7 @@ func (d *Daemon) shutdown() {
 			d.log.alertf("giving up on addresses that the kernel does not release in time")
 		}
 	}
-	if !d.opt.KeepOnStop {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second/2)
-		defer cancel()
-		if _, err := d.static.Release(ctx); err != nil {
-			d.log.infof("static addresses: %v", err)
-		}
-	}
+	d.static.stop(d.opt.KeepOnStop, releaseTime)
 	for _, m := range d.members {
 		d.sockets.detach(m)
 	}

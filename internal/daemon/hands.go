@@ -16,7 +16,7 @@ type job struct {
 	apply   bool
 	release bool
 	prune   *pruning
-	lost    *lostAddress // the monitor saw it go
+	look    *clue // whether all is there
 	rounds  int
 	why     fsm.AnnounceWhy
 	epoch   uint64 // of an announcement: void once addresses were released
@@ -92,8 +92,8 @@ func (d *Daemon) work(j job) {
 		d.releaseAddresses(ctx, j.m)
 	case j.prune != nil:
 		d.pruneAddresses(j.m, j.prune)
-	case j.lost != nil:
-		d.addressLost(j.m, j.lost)
+	case j.look != nil:
+		d.look(j.m, j.look)
 	case j.rounds > 0:
 		d.announce(j)
 	case j.source.IsValid():

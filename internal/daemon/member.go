@@ -15,14 +15,14 @@ import (
 // settings is what the configuration says of an instance, in the forms that
 // the rooms want it. It is immutable: a reload makes a new one.
 type settings struct {
-	cfg       *config.Instance
-	group     *config.SyncGroup // nil: none
-	spec      *fsm.Spec
-	expect    *advert.Expect
-	addresses []kernel.Address // virtual, then excluded
-	vips      map[netip.Addr]bool
-	dests     []netip.Addr // where adverts go
-	ttl       int          // of adverts; -1: the kernel's default
+	cfg     *config.Instance
+	group   *config.SyncGroup // nil: none
+	spec    *fsm.Spec
+	expect  *advert.Expect
+	objects []kernel.Object // what a Master holds: addresses, excluded ones, routes, rules
+	vips    map[netip.Addr]bool
+	dests   []netip.Addr // where adverts go
+	ttl     int          // of adverts; -1: the kernel's default
 }
 
 // member is an instance at run time: what of it outlives a reload.
@@ -32,10 +32,11 @@ type member struct {
 	id     fsm.ID
 
 	// Of the hands' goroutine.
-	holder     *kernel.Holder
-	holding    bool
-	failed     string // what could not be set the last time, and when that was said
-	failedWhen time.Time
+	holder  *kernel.Holder
+	holding bool
+	failed  complaint // of what could not be set
+
+	looking atomic.Bool // the hands have been asked to look whether all is there
 
 	// sock is where adverts leave; nil while the interface is not there.
 	sock atomic.Pointer[socket]

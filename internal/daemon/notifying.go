@@ -74,7 +74,7 @@ func (d *Daemon) announce(j job) {
 	if !current() {
 		return
 	}
-	runs := byLink(m.holder.Held())
+	runs := byLink(m.holder.Addresses())
 	for _, r := range runs {
 		for _, a := range r.addrs {
 			d.log.detailf("(%s) Sending/queueing %s on %s for %s", name, announcements(a, "gratuitous ARPs", "Unsolicited Neighbour Adverts"), r.link, a)

@@ -172,7 +172,7 @@ func (d *Daemon) change(cfg *config.Config) error {
 	for _, s := range d.sockets.sorted() {
 		s.tell.Store(d.sockets.tell)
 	}
-	d.applyStatic(cfg)
+	d.static.change(cfg)
 	d.track(cfg)
 	d.plan(cfg)
 	return nil
@@ -212,6 +212,22 @@ func (d *Daemon) reloadAt() time.Time {
 		return time.Time{}
 	}
 	return d.planned.Next()
+}
+
+// resizeBuffers gives the netlink sockets the receive buffers of a new
+// configuration. One that is no longer given stays.
+func (d *Daemon) resizeBuffers(cfg *config.Config) {
+	old, now := d.cfg.Global.More.ReceiveBuffers, cfg.Global.More.ReceiveBuffers
+	if now.Command != old.Command || now.CommandForce != old.CommandForce {
+		if err := d.kern.SetReceiveBuffer(int(now.Command), now.CommandForce); err != nil {
+			d.log.infof("vrrp_netlink_cmd_rcv_bufs: %v", err)
+		}
+	}
+	if now.Monitor != old.Monitor || now.MonitorForce != old.MonitorForce {
+		if err := d.monitor.SetReceiveBuffer(int(now.Monitor), now.MonitorForce); err != nil {
+			d.log.infof("vrrp_netlink_monitor_rcv_bufs: %v", err)
+		}
+	}
 }
 
 // LogDiagnostics writes what is to be said of a configuration to the log.
