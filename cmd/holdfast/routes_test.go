@@ -184,3 +184,21 @@ virtual_routes {
 	}
 	mustHold(t, n, vip)
 }
+
+// What two instances hold stays when one of them gives it up.
+func TestRouteThatTwoHold(t *testing.T) {
+	nettest.Require(t)
+	lan := nettest.NewLANT(t, 1, nettest.Options{})
+	shared := "virtual_routes {\n10.0.0.0/8 via 192.0.2.1 dev eth0\n}\nvirtual_rules {\nfrom 10.0.0.0/8 table 100 priority 500\n}\n"
+	one, two := fast("VI_1", 51, 100, shared, vip), fast("VI_2", 52, 100, shared, "192.0.2.101")
+	n := newNode(t, lan.Node(1), one+two).start()
+	n.waitLogs("Entering MASTER STATE", 2)
+	n.shows("rule", "500:", true)
+	n.reload(two)
+	n.waitLog("went with something that was removed here")
+	n.shows("rule", "500:", true)
+	n.shows("route", "10.0.0.0/8", true)
+	n.reload(fast("VI_2", 52, 100, "", "192.0.2.101"))
+	n.shows("rule", "500:", false)
+	n.shows("route", "10.0.0.0/8", false)
+}

@@ -313,6 +313,7 @@ func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runne
 			a.summary.added++
 		}
 		m.runner, m.id = r, id
+		m.looking.Store(false) // the hands that were asked are gone
 		r.members = append(r.members, m)
 		if ok {
 			g.Adopt(id, c.c)

@@ -110,7 +110,7 @@ func (d *Daemon) suspectAll() {
 // hands' goroutine: only there is it certain what is held.
 func (d *Daemon) look(m *member, c *clue) {
 	m.looking.Store(false)
-	if !m.holding || d.stopping.Load() {
+	if !m.holding || d.stopping.Load() || d.opt.StrictCompat && c.by.Own {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)

@@ -12,7 +12,7 @@
 // differences as if each had been seen.
 //
 // Of routes and rules it keeps no picture: a router may have a million. It tells
-// when somebody else touched one in the places of a [Watch], by whom as far as
+// when somebody touched one in the places of a [Watch], by whom as far as
 // the kernel says, and when it does not know because notifications were lost.
 //
 // # Changing

@@ -48,9 +48,10 @@ type AddressRemoved struct {
 	By   Requester
 }
 
-// Disturbed says that somebody else has added, replaced or removed a route or
-// rule in a place of the [Watch], or somebody an address of it that was too new
-// for an AddressAdded.
+// Disturbed says that somebody else has added or replaced a route or rule in a
+// place of the [Watch], or that anybody has removed one: what one owner removes
+// another may hold too. It also stands for the removal of an address that was too
+// new for an AddressAdded.
 type Disturbed struct {
 	Spot    Spot
 	Report  Report

@@ -197,7 +197,7 @@ func (m *Monitor) take(msg syscall.NetlinkMessage, name func(int) string) error 
 		return err
 	}
 	if ok {
-		if e.By = m.requester(msg.Header.Pid); !e.By.Own {
+		if e.By = m.requester(msg.Header.Pid); e.Removed || !e.By.Own {
 			m.event(e)
 		}
 		return nil
