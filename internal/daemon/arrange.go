@@ -133,11 +133,15 @@ func (d *Daemon) arrange(cfg *config.Config, first bool) error {
 	a.rebuild(carried)
 	var delay time.Duration
 	if first {
-		if delay = cfg.Global.StartupDelay; delay > 0 {
+		if delay = startupDelay(&cfg.Global, uptime()); delay > 0 {
 			d.log.infof("Delaying startup for %g seconds", delay.Seconds())
 		}
+		d.delayed = d.started.Add(delay)
 	} else {
 		d.log.infof("Reload: %s", a.summary)
+		if delay = max(time.Until(d.delayed), 0); delay > 0 { // new instances wait too
+			d.log.infof("Delaying startup for a further %g seconds", delay.Truncate(time.Microsecond).Seconds())
+		}
 	}
 	return a.launch(delay, first)
 }
@@ -175,6 +179,12 @@ func (a *arrangement) prepare() error {
 	return nil
 }
 
+// startupDelay is how long the instances wait before they take part: as long as
+// it says, and until the machine has run for long enough.
+func startupDelay(g *config.Global, uptime time.Duration) time.Duration {
+	return max(g.StartupDelay, (g.More.DelayAfterBoot - uptime).Truncate(time.Millisecond))
+}
+
 // match finds the runners that can stay.
 func (a *arrangement) match() {
 	for i := range a.wanted {
@@ -195,8 +205,9 @@ func (a *arrangement) match() {
 
 // carried is an instance on its way from one group to another.
 type carried struct {
-	m *member
-	c fsm.Carry
+	m    *member
+	c    fsm.Carry
+	from origin // in a recording
 }
 
 // dissolve stops the runners that cannot stay: instances that are gone say
@@ -231,7 +242,10 @@ func (a *arrangement) dissolve() map[identity]carried {
 		for i, m := range r.members {
 			k := identityOf(m.set.Load().cfg)
 			if wanted[k] {
-				out[k] = carried{m, carries[i]}
+				out[k] = carried{m: m, c: carries[i]}
+				if r.rec != nil {
+					out[k] = carried{m, carries[i], origin{r.rec.number, m.id}}
+				}
 			} else {
 				a.d.sockets.detach(m)
 			}
@@ -279,6 +293,7 @@ func (a *arrangement) rebuild(over map[identity]carried) {
 		kept[w] = r
 	}
 	d.runners, d.members = nil, nil
+	limit := int64(d.cfg.Global.More.MinAutoPriorityDelay)
 	for i := range a.wanted {
 		w := &a.wanted[i]
 		r := kept[w]
@@ -289,6 +304,7 @@ func (a *arrangement) rebuild(over map[identity]carried) {
 				a.update(r.members[j], s)
 			}
 		}
+		r.lateLimit.Store(limit)
 		d.runners = append(d.runners, r)
 		d.members = append(d.members, r.members...)
 	}
@@ -303,6 +319,7 @@ func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runne
 	}
 	g := fsm.NewGroup(w.name, specs...)
 	r := newRunner(g, nil, d.log, newHands(d.work))
+	from, known := map[fsm.ID]origin{}, true
 	for i, s := range w.sets {
 		id := fsm.ID(i)
 		c, ok := over[identityOf(s.cfg)]
@@ -317,9 +334,14 @@ func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runne
 		r.members = append(r.members, m)
 		if ok {
 			g.Adopt(id, c.c)
+			from[id], known = c.from, known && c.from.trace > 0
 			a.update(m, s)
 		}
 	}
+	if known { // what began before the recording could not be replayed
+		r.rec = d.rec.recorder(g, specs, from)
+	}
+	r.late = func(late time.Duration) { d.do(func() { d.timersLate(late) }) }
 	r.drain = func() {
 		for _, m := range r.members {
 			if s := m.sock.Load(); s != nil {

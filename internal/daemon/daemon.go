@@ -17,6 +17,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/netio"
 	"github.com/holdfast-ha/holdfast/internal/notify"
 	"github.com/holdfast-ha/holdfast/internal/process"
+	"github.com/holdfast-ha/holdfast/internal/sched"
 )
 
 // Options are what the command line says.
@@ -28,7 +29,8 @@ type Options struct {
 	LogAddresses bool   // --address-monitoring
 	// IgnoreInterrupt: SIGINT does not stop the daemon.
 	IgnoreInterrupt bool
-	Umask           int // of dump files
+	Umask           int    // of dump files
+	Record          string // --record: the file; "": nothing is recorded
 	Detail          bool
 	Load            Source
 	// Signals is what Listen returned at the beginning of the program.
@@ -65,11 +67,18 @@ type Daemon struct {
 	watchers  map[trackKey][]watch
 
 	files fileWriter // of dumps; has goroutines of its own
+	rec   *recording // nil: nothing is recorded
+
+	applied  sched.Settings
+	untuned  string    // what of them could not be set
+	auto     int       // real-time priority that late timers have led to
+	lateSaid time.Time // when they were last logged
 
 	planned   *planned // what reload_time_file says; nil: there is none
 	reloading bool
 	again     bool // a reload was asked for while one was under way
 	started   time.Time
+	delayed   time.Time // end of the start delay
 	stopping  atomic.Bool
 }
 
@@ -171,6 +180,10 @@ func (d *Daemon) close() {
 // begin brings the configuration to life.
 func (d *Daemon) begin() error {
 	d.started = time.Now()
+	if d.opt.Record != "" {
+		d.rec = record(d.opt.Record, d.opt.Version, d.log)
+	}
+	d.tune()
 	d.sockets.tell = d.cfg.Global.LogUnknownVRIDs
 	d.clean()
 	d.static = newStatics(d)
@@ -226,6 +239,7 @@ func (d *Daemon) shutdown() {
 	d.stopSessions(time.Second / 10)
 	d.waitTracking(begun.Add(scriptGrace))
 	d.files.wait(time.Second / 5)
+	d.rec.stop(time.Second / 5)
 }
 
 // releaseTime is given to the kernel for taking addresses away at the end.
@@ -248,6 +262,8 @@ func (d *Daemon) signal(s os.Signal) (stop bool) {
 		return !d.opt.IgnoreInterrupt
 	case sigJSON:
 		d.writeJSON()
+	case syscall.SIGXCPU:
+		d.rest()
 	default:
 		return true
 	}

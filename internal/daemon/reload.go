@@ -172,6 +172,7 @@ func (d *Daemon) change(cfg *config.Config) error {
 	for _, s := range d.sockets.sorted() {
 		s.tell.Store(d.sockets.tell)
 	}
+	d.tune()
 	d.static.change(cfg)
 	d.track(cfg)
 	d.plan(cfg)

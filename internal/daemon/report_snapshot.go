@@ -11,6 +11,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/dump"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
+	"github.com/holdfast-ha/holdfast/internal/sched"
 )
 
 // survey is the state of the daemon while the manager copies it. The copies
@@ -66,6 +67,9 @@ func (sv *survey) data() *dump.Data {
 		StaticRoutes: routeTexts(cfg.StaticRoutes), StaticRules: ruleTexts(cfg.StaticRules), TrackGroups: trackGroups(cfg.TrackGroups),
 		Instances: sv.instances(), Sockets: sv.sockets(),
 		Scripts: sv.scripts(), Processes: sv.processes(), Interfaces: sv.interfaces(),
+	}
+	if p := &data.Global.Process; sched.Realtime() > 0 {
+		p.CurrentRealtime, p.CurrentLimit = sched.Realtime(), sv.d.applied.Limit
 	}
 	for _, g := range cfg.Groups {
 		data.Groups = append(data.Groups, sv.group(g))

@@ -47,6 +47,7 @@ func specOf(c *config.Instance, g *config.SyncGroup, strict bool) *fsm.Spec {
 			Refresh: c.GARP.Refresh, RefreshRepeat: c.GARP.RefreshRepeat,
 			LowerRepeat: c.GARP.LowerPrioRepeat, LowerDelay: c.GARP.LowerPrioDelay,
 		},
+		LatePriority: uint8(c.More.TimerExpiredBackup),
 		Addresses:    len(c.Addresses),
 		Trackers:     trackersOf(c, g),
 		StrictCompat: strict,

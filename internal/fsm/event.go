@@ -36,8 +36,14 @@ type (
 		As State
 	}
 
-	// Tick says that time has passed.
+	// Tick says that time has passed. One that comes long after Wake asked for
+	// it says that the group was away.
 	Tick struct{}
+
+	// Slept says that the clock by which the group is given its times has not
+	// counted a while that has passed: the machine was suspended. It is for the
+	// whole group and comes before anything that happened after it.
+	Slept struct{ For time.Duration }
 
 	// AdvertReceived is an advert that passed every check of package advert.
 	// It is an event by its pointer, so that offering one allocates nothing.
@@ -107,6 +113,7 @@ type (
 func (Start) event()           {}
 func (Stop) event()            {}
 func (Tick) event()            {}
+func (Slept) event()           {}
 func (*AdvertReceived) event() {}
 func (AdvertRejected) event()  {}
 func (LinkChanged) event()     {}

@@ -43,6 +43,8 @@ type instance struct {
 	restore  restoring
 	rival    rival
 	refusals refusals
+	late     lateness
+	changes  changes
 
 	stats Stats
 }
@@ -93,7 +95,7 @@ func (m *instance) wake() time.Time {
 		return time.Time{}
 	}
 	at := m.deadline
-	if m.state == Master {
+	if m.state == Master && !m.late.listening {
 		at = earlier(at, m.announce.wake())
 		at = earlier(at, m.restore.wake())
 	}
@@ -128,7 +130,7 @@ func (m *instance) handle(now time.Time, ev Event) {
 func (m *instance) become(now time.Time, to State, cause string) {
 	from := m.said
 	m.state, m.said, m.since, m.cause = to, to, now, cause
-	m.wants, m.found = false, ""
+	m.wants, m.found, m.late = false, "", lateness{}
 	m.preempt = time.Time{}
 	m.quiet = m.from(now)
 	m.refusals.reset()
@@ -141,19 +143,17 @@ func (m *instance) tick(now time.Time) {
 	}
 	switch m.state {
 	case Backup:
-		if due(m.deadline, now) {
+		if due(m.deadline, now) && !m.listensOn(now) {
 			m.timeout(now)
 		}
 	case Master:
 		if due(m.deadline, now) {
-			m.advertise()
-			m.rivalTick(now)
-			// From now, (690): an advert that left late is not made up for by
-			// one that comes early.
-			m.deadline = now.Add(m.spec.AdvertInterval)
+			m.beat(now)
 		}
-		m.announceTick(now)
-		m.restoreTick(now)
+		if m.state == Master && !m.late.listening {
+			m.announceTick(now)
+			m.restoreTick(now)
+		}
 	}
 }
 
@@ -186,7 +186,7 @@ func (m *instance) silence(now time.Time) string {
 	case m.peerPrio == 0:
 		return fmt.Sprintf("%s gave up mastership (priority 0)", m.peer)
 	case m.discarded:
-		return fmt.Sprintf("preempting %s: priority %d, ours %d", m.peer, m.peerPrio, m.priority)
+		return fmt.Sprintf("%spreempting %s: priority %d, ours %d", m.changes.decided(m.peerPrio, false), m.peer, m.peerPrio, m.priority)
 	}
 	return fmt.Sprintf("no advert from %s (priority %d) for %v", m.peer, m.peerPrio, since)
 }

@@ -58,6 +58,14 @@ func (p *Pace) PutBack(now time.Time) {
 	}
 }
 
+// slept moves everything nearer by a time in which the clock stood still.
+func (p *Pace) slept(d time.Duration) {
+	for i := range p.recent {
+		p.recent[i] = sooner(p.recent[i], d)
+	}
+	p.last, p.lost = sooner(p.last, d), sooner(p.lost, d)
+}
+
 // Fighting tells whether it is fought over.
 func (p *Pace) Fighting() bool { return p.pause > 0 }
 
@@ -123,7 +131,9 @@ func (m *instance) addressLost(now time.Time, ev AddressLost) {
 		m.logf(false, "%s", FightBegan)
 	}
 	m.restoreAt(at, true, ev.What == HeldAddress)
-	m.restoreTick(now)
+	if !m.late.listening { // otherwise they may not be ours any more
+		m.restoreTick(now)
+	}
 }
 
 // words says what is lost and why.

@@ -20,6 +20,9 @@ func (f *fields) writeEvent(ev fsm.Event) string {
 		return "stop"
 	case fsm.Tick:
 		return "tick"
+	case fsm.Slept:
+		f.duration("for", &e.For)
+		return "slept"
 	case *fsm.AdvertReceived:
 		f.advert(e)
 		return "advert"
@@ -60,6 +63,10 @@ func (f *fields) readEvent(word string) fsm.Event {
 		return e
 	case "tick":
 		return fsm.Tick{}
+	case "slept":
+		var e fsm.Slept
+		f.duration("for", &e.For)
+		return e
 	case "advert":
 		var e fsm.AdvertReceived
 		f.advert(&e)
@@ -352,6 +359,7 @@ func (f *fields) spec(s *fsm.Spec) {
 	f.flag("higher-prio-send-advert", &s.HigherPrioSendAdvert)
 	f.flag("skip-address-check", &s.SkipAddressCheck)
 	f.flag("dont-track-primary", &s.DontTrackPrimary)
+	f.small("late-priority", &s.LatePriority)
 	f.number("garp-repeat", &s.GARP.Repeat)
 	f.duration("garp-delay", &s.GARP.Delay)
 	f.duration("garp-refresh", &s.GARP.Refresh)
