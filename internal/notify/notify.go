@@ -20,8 +20,8 @@
 // Objects do not wait for each other. Post never blocks. Log lines come from
 // goroutines of this package.
 //
-// This is about scripts only. Lines for a FIFO are written at once, in the
-// order of the events, and none is dropped: they do not belong into this queue.
+// A Pipe is beside that: lines for a FIFO are written at once, in the order in
+// which they come, and no state makes another one void.
 package notify
 
 import (
