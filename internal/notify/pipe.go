@@ -82,8 +82,10 @@ func OpenPipe(cfg PipeConfig, log spawn.LogFunc, opt Options) (*Pipe, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pipe{logf: log, launch: opt.Launch, cfg: cfg, file: f, made: made,
-		wake: make(chan struct{}, 1), empty: make(chan struct{}), quit: make(chan struct{}), done: make(chan struct{})}
+	p := &Pipe{
+		logf: log, launch: opt.Launch, cfg: cfg, file: f, made: made,
+		wake: make(chan struct{}, 1), empty: make(chan struct{}), quit: make(chan struct{}), done: make(chan struct{}),
+	}
 	if p.launch == nil {
 		p.launch = spawn.Run
 	}
