@@ -61,7 +61,8 @@ type options struct {
 	testHostDump  bool            // --config-test-host-dump, ours
 	configFD      int             // --config-fd; -1: none
 
-	strictCompat bool // --strict-compat, ours
+	strictCompat    bool // --strict-compat, ours
+	logScriptOutput bool // --log-script-output, ours
 
 	// notes tell that something given is not served here; main logs them.
 	notes []string
@@ -188,6 +189,7 @@ func (c *commandLine) define() {
 	f.BoolP(flagVersion, "v", false, "")
 	f.BoolP(flagHelp, "h", false, "")
 	f.BoolVar(&o.strictCompat, "strict-compat", false, "")
+	f.BoolVar(&o.logScriptOutput, "log-script-output", false, "")
 	f.String(flagTestFormat, "", "")
 	f.StringVar(&o.testHost, flagTestHost, "", "")
 	f.BoolVar(&o.testHostDump, "config-test-host-dump", false, "")

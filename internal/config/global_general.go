@@ -285,8 +285,12 @@ func setFIFO(field func(*Global) *FIFO) func(*loader, *Global, *syntax.Args) {
 				return
 			}
 			f.User = &user
-		} else if !l.defaultUserUsable(a.Keyword()) {
-			return
+		} else {
+			if !l.defaultUserUsable(a.Keyword()) {
+				return
+			}
+			user := l.defaultUser()
+			f.User = &user
 		}
 		f.Path = path
 	}

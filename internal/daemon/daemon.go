@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
+	"github.com/holdfast-ha/holdfast/internal/mail"
 	"github.com/holdfast-ha/holdfast/internal/netio"
 	"github.com/holdfast-ha/holdfast/internal/notify"
 	"github.com/holdfast-ha/holdfast/internal/process"
@@ -24,8 +26,10 @@ type Options struct {
 	ConfigFile   string
 	Version      string // for the log
 	StrictCompat bool   // keepalived's way wherever that is safe
-	KeepOnStop   bool   // --dont-release-vrrp
-	LogAddresses bool   // --address-monitoring
+	// LogScriptOutput logs the end of what a script that failed has printed.
+	LogScriptOutput bool
+	KeepOnStop      bool // --dont-release-vrrp
+	LogAddresses    bool // --address-monitoring
 	// IgnoreInterrupt: SIGINT does not stop the daemon.
 	IgnoreInterrupt bool
 	Umask           int // of dump files
@@ -48,6 +52,8 @@ type Daemon struct {
 	kern    *kernel.Handle
 	garp    netio.Announcer
 	notes   *notify.Notifier
+	fifos   fifos
+	mails   *mails
 
 	links   map[string]*kernel.Link
 	vips    map[netip.Addr]bool // every virtual address of every instance
@@ -88,6 +94,10 @@ func (d *Daemon) do(f func()) { d.todo.push(f) }
 func (d *Daemon) Run(ctx context.Context) error {
 	signals := listen()
 	defer signals.close()
+	if !d.startup(ctx, signals) {
+		return nil
+	}
+	d.log.infof("Starting VRRP child process, pid=%d", os.Getpid())
 	background, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if err := d.open(background); err != nil {
@@ -102,18 +112,28 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err := d.opt.Started(); err != nil {
 		d.log.infof("%v", err)
 	}
+	if d.again { // asked for while the startup script ran
+		d.again = false
+		d.reload()
+	}
+	d.serve(ctx, signals)
+	d.shutdown()
+	d.runPhase(background, "shutdown", &d.cfg.Global.More.Finish)
+	return nil
+}
+
+// serve is the life of the manager, until a signal or the context ends it.
+func (d *Daemon) serve(ctx context.Context, signals *signals) {
 	for {
 		select {
 		case <-d.todo.ready:
 			d.catchUp()
 		case s := <-signals.c:
 			if d.signal(s) {
-				d.shutdown()
-				return nil
+				return
 			}
 		case <-ctx.Done():
-			d.shutdown()
-			return nil
+			return
 		}
 	}
 }
@@ -132,6 +152,7 @@ func (d *Daemon) open(ctx context.Context) error {
 		return fmt.Errorf("opening the netlink channel: %w", err)
 	}
 	d.notes = notify.New(d.scriptLog, notify.Options{StrictCompat: d.opt.StrictCompat})
+	d.mails = newMails(mail.New(d.scriptLog))
 	d.monitor = kernel.NewMonitor(kernel.MonitorOptions{
 		Event: func(e kernel.Event) { d.do(func() { d.kernelEvent(e) }) },
 		Warn:  func(err error) { d.log.infof("%v", err) },
@@ -162,11 +183,15 @@ func (d *Daemon) begin() error {
 	d.started = time.Now()
 	d.sockets.tell = d.cfg.Global.LogUnknownVRIDs
 	d.clean()
+	d.openFIFOs(d.cfg)
+	d.mails.configure(d.cfg)
 	d.static = kernel.NewHolder(d.kern)
 	d.applyStatic(d.cfg)
+	d.fifos.hold()
 	if err := d.arrange(d.cfg, true); err != nil {
 		return err
 	}
+	d.releaseLines()
 	d.track(d.cfg)
 	return nil
 }
@@ -204,6 +229,7 @@ func (d *Daemon) shutdown() {
 	d.stopTracking()
 	begun := time.Now()
 	deadline := begun.Add(releaseTime)
+	d.fifos.hold()
 	for _, r := range d.runners {
 		r.post(fsm.All, fsm.Stop{As: fsm.Stopped, Keep: d.opt.KeepOnStop})
 	}
@@ -212,6 +238,7 @@ func (d *Daemon) shutdown() {
 			d.log.alertf("giving up on addresses that the kernel does not release in time")
 		}
 	}
+	d.fifos.release(stopOrder(d.cfg))
 	if !d.opt.KeepOnStop {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second/2)
 		defer cancel()
@@ -224,7 +251,11 @@ func (d *Daemon) shutdown() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), notifyGrace)
 	defer cancel()
-	d.notes.Drain(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { d.notes.Drain(ctx) })
+	wg.Go(func() { d.mails.mailer.Drain(ctx) })
+	wg.Go(func() { d.closeFIFOs(ctx) })
+	wg.Wait()
 	d.waitTracking(begun.Add(scriptGrace))
 	d.files.wait(time.Second / 5)
 }
@@ -245,14 +276,15 @@ func (d *Daemon) signal(s os.Signal) (stop bool) {
 	case sigStatsClear:
 		d.log.infof("Printing and clearing VRRP stats for process(%d) on signal", os.Getpid())
 		d.writeStats(true)
-	case syscall.SIGINT:
-		return !d.opt.IgnoreInterrupt
 	case sigJSON:
 		d.writeJSON()
-	default:
-		return true
 	}
-	return false
+	return d.stops(s)
+}
+
+// stops reports whether a signal ends the daemon.
+func (d *Daemon) stops(s os.Signal) bool {
+	return s == syscall.SIGTERM || s == syscall.SIGINT && !d.opt.IgnoreInterrupt
 }
 
 // status is the line that systemctl status shows.

@@ -49,8 +49,19 @@ func (d *Daemon) change(cfg *config.Config) {
 	for _, s := range d.sockets.sorted() {
 		s.tell.Store(d.sockets.tell)
 	}
+	d.openFIFOs(cfg)
+	d.mails.configure(cfg)
+	before, groups := d.members, map[string]bool{}
+	for _, r := range d.runners {
+		if name := r.group.Name(); name != "" {
+			groups[name] = true
+		}
+	}
 	if err := d.arrange(cfg, false); err != nil {
 		d.log.infof("%v", err)
+	}
+	if cfg.Global.More.FIFOStatesOnReload {
+		d.tellAgain(before, groups)
 	}
 	d.applyStatic(cfg)
 	d.track(cfg)

@@ -267,15 +267,20 @@ func (r *runner) act(outs []fsm.Out) {
 		case fsm.Log:
 			r.log.state(a.Detail, m.name(), a.Text)
 		case fsm.PriorityChanged:
+			m.priority = a.To
 			r.log.cause(m.name(), a.Cause)
+			if m.set.Load().cfg.More.PriorityChanges {
+				r.note(m, ofPriority, m.state())
+			}
 		case fsm.StateChanged:
 			m.published.Store(uint32(a.To))
+			m.priority = a.Priority
 			r.log.cause(m.name(), a.Cause)
-			r.hands.push(job{m: m, notify: &stateNote{to: a.To, priority: a.Priority}})
+			r.note(m, ofInstance, a.To)
 		case fsm.GroupChanged:
-			r.hands.push(job{m: m, notify: &stateNote{to: a.To, group: true}})
+			r.note(m, ofGroup, a.To)
 		case fsm.LowerPriorityHeard:
-			r.hands.push(job{m: m, notify: &stateNote{lower: true}})
+			r.note(m, ofLower, m.state())
 		case fsm.AddAddresses:
 			r.hands.push(job{m: m, apply: true})
 		case fsm.RemoveAddresses:
@@ -287,6 +292,11 @@ func (r *runner) act(outs []fsm.Out) {
 			r.hands.push(job{m: m, source: a.Addr})
 		}
 	}
+}
+
+// note has the world told of something, after what was asked of the hands before.
+func (r *runner) note(m *member, about topic, to fsm.State) {
+	r.hands.push(job{m: m, notify: &stateNote{topic: about, to: to, priority: m.priority}})
 }
 
 // stop ends the runner after everything that was posted before has been done,

@@ -101,6 +101,10 @@ type Options struct {
 	// StrictCompat counts a script that cannot be executed as successful, as
 	// keepalived does. It is logged all the same.
 	StrictCompat bool
+	// Ended, when set, hears of every script that has ended, and of the lines
+	// that one that failed has printed, if its Cmd asks for that (Capture). It
+	// is called from the goroutine of the script and must not block.
+	Ended func(kind Kind, name string, run Run, said []string)
 	// Launch runs a script; nil: spawn.Run.
 	Launch func(context.Context, spawn.Cmd) spawn.Result
 }

@@ -32,7 +32,7 @@ const (
 	// readerPatience is what the reader gets to end by itself at the end of
 	// the file, before it is told to by a signal.
 	readerPatience = 300 * time.Millisecond
-	readerGrace    = 200 * time.Millisecond
+	readerGrace    = 500 * time.Millisecond
 )
 
 // Pipe writes lines to a FIFO. Line never blocks, whoever reads or does not: the
@@ -326,7 +326,7 @@ func onFD(f *os.File, do func(fd int) error) error {
 // Close writes what waits until ctx ends, closes the FIFO, which is the end of
 // the file to its readers, and removes it if it was made here. The script gets
 // a moment to end by itself, then SIGTERM, then SIGKILL: Close returns at the
-// latest half a second after ctx has ended.
+// latest a second after ctx has ended.
 func (p *Pipe) Close(ctx context.Context) {
 	p.mu.Lock()
 	p.ending = true
@@ -371,7 +371,7 @@ func (p *Pipe) endReader(ctx context.Context) {
 	case <-patience.Done():
 		p.stopReader()
 	}
-	last := time.NewTimer(2 * readerGrace)
+	last := time.NewTimer(readerGrace + readerPatience)
 	defer last.Stop()
 	select {
 	case <-r.done:
