@@ -17,12 +17,12 @@ func (d *Daemon) announce(j job) {
 	if !current() {
 		return
 	}
-	runs := byLink(m.holder.Held())
-	for _, r := range runs {
-		for _, a := range r.addrs {
-			d.log.detailf("(%s) Sending/queueing %s on %s for %s", name, announcements(a, "gratuitous ARPs", "Unsolicited Neighbour Adverts"), r.link, a)
-		}
+	held := m.holder.Held()
+	for _, a := range held {
+		addr := a.Prefix.Addr()
+		d.log.detailf("(%s) Sending/queueing %s on %s for %s", name, announcements(addr, "gratuitous ARPs", "Unsolicited Neighbour Adverts"), a.Link, addr)
 	}
+	runs := byLink(d.announcePaced(j, held))
 	for round := range j.rounds {
 		for _, r := range runs {
 			if !current() {
@@ -32,10 +32,43 @@ func (d *Daemon) announce(j job) {
 				d.log.infof("(%s) announcing on %s: %v", name, r.link, err)
 			}
 			for _, a := range r.addrs {
-				d.log.detailf("Sending %s on %s for %s", announcements(a, "gratuitous ARP", "unsolicited Neighbour Advert"), r.link, a)
+				d.sayAnnounced(r.link, a)
 			}
 		}
 	}
+}
+
+func (d *Daemon) sayAnnounced(link string, a netip.Addr) {
+	d.log.detailf("Sending %s on %s for %s", announcements(a, "gratuitous ARP", "unsolicited Neighbour Advert"), link, a)
+}
+
+// announcePaced hands those addresses whose interface wants pauses between
+// announcements to its pacer, and returns the others.
+func (d *Daemon) announcePaced(j job, held []kernel.Address) (others []kernel.Address) {
+	m := j.m
+	for _, a := range held {
+		link, addr := a.Link, a.Prefix.Addr()
+		p := d.pacing.of(link, addr.Is6())
+		if p == nil {
+			others = append(others, a)
+			continue
+		}
+		failed := false
+		p.Add(netio.Turn{
+			Owner: m, Link: link, Addr: addr, Rounds: j.rounds,
+			// Neither given up nor taken away by a reload.
+			Valid: func() bool { return j.epoch == m.epoch.Load() && m.set.Load().vips[addr] },
+			Send: func() {
+				err := d.announceOn(link, addr)
+				if err != nil && !failed {
+					failed = true
+					d.log.infof("(%s) announcing on %s: %v", m.name(), link, err)
+				}
+				d.sayAnnounced(link, addr)
+			},
+		})
+	}
+	return others
 }
 
 // linkRun is a run of addresses that follow each other on one link.

@@ -51,6 +51,7 @@ type Daemon struct {
 	monitor *kernel.Monitor
 	kern    *kernel.Handle
 	garp    netio.Announcer
+	pacing  pacing
 	notes   *notify.Notifier
 	fifos   fifos
 	mails   *mails
@@ -174,6 +175,7 @@ func (d *Daemon) open(ctx context.Context) error {
 }
 
 func (d *Daemon) close() {
+	d.pacing.stop()
 	_ = d.garp.Close()
 	d.kern.Close()
 }
@@ -185,6 +187,7 @@ func (d *Daemon) begin() error {
 	d.clean()
 	d.openFIFOs(d.cfg)
 	d.mails.configure(d.cfg)
+	d.pacing.configure(d.cfg)
 	d.static = kernel.NewHolder(d.kern)
 	d.applyStatic(d.cfg)
 	d.fifos.hold()

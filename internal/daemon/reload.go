@@ -51,6 +51,7 @@ func (d *Daemon) change(cfg *config.Config) {
 	}
 	d.openFIFOs(cfg)
 	d.mails.configure(cfg)
+	d.pacing.configure(cfg)
 	before, groups := d.members, map[string]bool{}
 	for _, r := range d.runners {
 		if name := r.group.Name(); name != "" {

@@ -26,11 +26,11 @@ import (
 // notices is a daemon alone with an instance and a sync group, all of whose
 // notifications are written down.
 type notices struct {
-	t      *testing.T
-	lan    *nettest.LAN
-	more   string // in RIGHT
-	dir    string
-	d      *interop.Daemon
+	t    *testing.T
+	lan  *nettest.LAN
+	more string // in RIGHT
+	dir  string
+	d    *interop.Daemon
 
 	mu    sync.Mutex
 	lines []string // of the FIFO
