@@ -2,10 +2,7 @@ package interop_test
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,9 +12,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/net/ipv4"
-
-	"github.com/holdfast-ha/holdfast/internal/advert"
 
 	"github.com/holdfast-ha/holdfast/internal/interop"
 	"github.com/holdfast-ha/holdfast/internal/nettest"
@@ -239,7 +233,7 @@ func (n *notices) life() {
 	n.await("rise", `INSTANCE "ALONE" MASTER_PRIORITY 200`)
 
 	n.act("somebody with less priority")
-	n.lower()
+	sendLower(t, n.lan, "192.0.2.100")
 	n.await("lower", `INSTANCE "ALONE" MASTER_RX_LOWER_PRI 200`)
 
 	n.act("fault")
@@ -268,36 +262,6 @@ func (n *notices) life() {
 		t.Error(err)
 	}
 	n.await("stop", `GROUP "PAIR" STOP 0`)
-}
-
-// lower sends one advert of less priority from the other node.
-func (n *notices) lower() {
-	n.t.Helper()
-	src, dst := n.lan.Prefix4(2).Addr(), netip.MustParseAddr("224.0.0.18")
-	msg := advert.Message{
-		Version: 3, VRID: 51, Priority: 50, Interval: 200 * time.Millisecond, Src: src, Dst: dst,
-		Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.100")},
-	}
-	err := n.lan.Node(2).Do(func() error {
-		c, err := net.ListenPacket("ip4:112", src.String())
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		ifi, err := net.InterfaceByName(n.lan.Iface())
-		if err != nil {
-			return err
-		}
-		p := ipv4.NewPacketConn(c)
-		if err := errors.Join(p.SetMulticastTTL(255), p.SetMulticastInterface(ifi)); err != nil {
-			return err
-		}
-		_, err = c.WriteTo(msg.AppendTo(nil), &net.IPAddr{IP: dst.AsSlice()})
-		return err
-	})
-	if err != nil {
-		n.t.Fatal(err)
-	}
 }
 
 // reload gives the daemon another configuration.
