@@ -257,7 +257,7 @@ func (d *Daemon) shutdown() {
 	var wg sync.WaitGroup
 	wg.Go(func() { d.notes.Drain(ctx) })
 	wg.Go(func() { d.mails.mailer.Drain(ctx) })
-	wg.Go(func() { d.closeFIFOs(ctx) })
+	wg.Go(func() { closeFIFOs(d.fifos.pipes, notifyGrace) })
 	wg.Wait()
 	d.waitTracking(begun.Add(scriptGrace))
 	d.files.wait(time.Second / 5)

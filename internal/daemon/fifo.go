@@ -169,16 +169,37 @@ func (d *Daemon) releaseLines() {
 	}()
 }
 
-// openFIFOs brings the FIFOs to what the configuration wants. One that cannot be
-// had is said and done without.
+// openFIFOs brings the FIFOs to what the configuration wants: those that are open
+// under the same path go on, whichever of the two they are. One that cannot be had
+// is said and done without.
 func (d *Daemon) openFIFOs(cfg *config.Config) {
 	more := &cfg.Global.More
-	for i, c := range []struct {
-		kind string
-		fifo *config.FIFO
-	}{{"notify", &more.NotifyFIFO}, {"vrrp_notify", &more.VRRPFIFO}} {
-		d.openFIFO(&d.fifos.pipes[i], d.pipeConfig(c.kind, c.fifo))
+	wants := [2]notify.PipeConfig{d.pipeConfig("notify", &more.NotifyFIFO), d.pipeConfig("vrrp_notify", &more.VRRPFIFO)}
+	old, now := d.fifos.pipes, [2]*notify.Pipe{}
+	for i, want := range wants {
+		for j, p := range old {
+			if p == nil || p.State().Path != want.Path {
+				continue
+			}
+			if err := p.Reconfigure(want); err != nil {
+				d.log.infof("%v", err)
+			}
+			now[i], old[j] = p, nil
+		}
 	}
+	for i, want := range wants {
+		if now[i] != nil || want.Path == "" {
+			continue
+		}
+		var err error
+		if now[i], err = notify.OpenPipe(want, d.scriptLog, notify.Options{}); err != nil {
+			d.log.infof("%v", err)
+		}
+	}
+	d.fifos.mu.Lock()
+	d.fifos.pipes = now
+	d.fifos.mu.Unlock()
+	go closeFIFOs(old, settleTime) // they may have lines to write
 }
 
 func (d *Daemon) pipeConfig(kind string, f *config.FIFO) notify.PipeConfig {
@@ -191,37 +212,12 @@ func (d *Daemon) pipeConfig(kind string, f *config.FIFO) notify.PipeConfig {
 	}
 }
 
-func (d *Daemon) openFIFO(place **notify.Pipe, want notify.PipeConfig) {
-	old := *place
-	if old != nil && old.State().Path == want.Path {
-		if err := old.Reconfigure(want); err != nil {
-			d.log.infof("%v", err)
-		}
-		return
-	}
-	var now *notify.Pipe
-	if want.Path != "" {
-		var err error
-		if now, err = notify.OpenPipe(want, d.scriptLog, notify.Options{}); err != nil {
-			d.log.infof("%v", err)
-		}
-	}
-	d.fifos.mu.Lock()
-	*place = now
-	d.fifos.mu.Unlock()
-	if old != nil {
-		go func() { // it may have lines to write
-			ctx, cancel := context.WithTimeout(context.Background(), settleTime)
-			defer cancel()
-			old.Close(ctx)
-		}()
-	}
-}
-
 // closeFIFOs writes what is left and ends the scripts.
-func (d *Daemon) closeFIFOs(ctx context.Context) {
+func closeFIFOs(pipes [2]*notify.Pipe, limit time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
 	var wg sync.WaitGroup
-	for _, p := range d.fifos.pipes {
+	for _, p := range pipes {
 		if p != nil {
 			wg.Go(func() { p.Close(ctx) })
 		}
