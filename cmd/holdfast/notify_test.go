@@ -157,6 +157,26 @@ func TestFIFOThatNobodyReads(t *testing.T) {
 	}
 }
 
+// At a reload a FIFO may go from one keyword to the other, and another may take
+// its place.
+func TestFIFOChangesHands(t *testing.T) {
+	nettest.Require(t)
+	lan := nettest.NewLANT(t, 1, nettest.Options{})
+	n := newNode(t, lan.Node(1), "")
+	rest := fast("A", 51, 100, "", vip)
+	n.configure(defs("notify_fifo "+n.path("fifo")) + rest)
+	n.start()
+	r := n.listen("fifo")
+	r.wait(t, `INSTANCE "A" BACKUP 100`, `INSTANCE "A" MASTER 100`)
+	n.reload(defs("vrrp_notify_fifo "+n.path("fifo"), "fifo_write_vrrp_states_on_reload") + rest)
+	r.wait(t, `INSTANCE "A" BACKUP 100`, `INSTANCE "A" MASTER 100`, `INSTANCE "A" MASTER 100`)
+	n.reload(defs("vrrp_notify_fifo "+n.path("other"), "fifo_write_vrrp_states_on_reload") + rest)
+	<-r.ended
+	n.listen("other").wait(t, `INSTANCE "A" MASTER 100`)
+	nettest.WaitFor(t, 15*time.Second, func() bool { _, err := os.Lstat(n.path("fifo")); return os.IsNotExist(err) }, "the removal of the first")
+	n.stop()
+}
+
 // The startup script ends before anything begins, the shutdown script begins
 // after everything has ended, and how they end changes nothing.
 func TestStartupAndShutdownScripts(t *testing.T) {

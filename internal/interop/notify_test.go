@@ -88,10 +88,15 @@ vrrp_instance RIGHT {
 }
 `
 
-func newNotices(t *testing.T, program, more string) *notices {
+func newNotices(t *testing.T, program, more string, down bool) *notices {
 	n := &notices{t: t, lan: nettest.NewLANT(t, 2, nettest.Options{}), more: more, dir: t.TempDir()}
 	n.write("notify.sh", "#!/bin/sh\necho \"$*\" >>"+filepath.Join(n.dir, "told")+"\n", 0o755)
 	n.write("good", "", 0o644)
+	if down {
+		if err := n.lan.Cut(1); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var err error
 	n.d, err = interop.Start(n.lan.Node(1), program, n.dir, n.conf(more))
 	if err != nil {
@@ -275,6 +280,29 @@ func (n *notices) reload(more string) {
 	nettest.WaitFor(n.t, patience, func() bool { return n.d.LogLines("Reload complete") > before }, "the reload")
 }
 
+// lateLife begins without a carrier.
+func (n *notices) lateLife() {
+	n.act("start in fault")
+	n.await("start", `INSTANCE "ALONE" FAULT 200`, `GROUP "PAIR" FAULT 0`)
+	n.act("recovery")
+	if err := n.lan.Join(1); err != nil {
+		n.t.Fatal(err)
+	}
+	n.await("recovery", `INSTANCE "ALONE" MASTER 200`, `GROUP "PAIR" MASTER 0`)
+	n.act("fault")
+	if err := n.lan.Cut(1); err != nil {
+		n.t.Fatal(err)
+	}
+	n.await("fault", `INSTANCE "ALONE" FAULT 200`, `GROUP "PAIR" FAULT 0`)
+	n.act("deletion in fault")
+	n.reload("-")
+	n.act("stop")
+	if err := n.d.Stop(); err != nil {
+		n.t.Error(err)
+	}
+	n.await("stop", `GROUP "PAIR" STOP 0`)
+}
+
 // apart puts the lines of the lone instance of each act before those of the
 // group: at which of the two takes over first nobody looks.
 func apart(lines []string) []string {
@@ -301,13 +329,21 @@ func TestNotifications(t *testing.T) {
 	inputs()
 	needKeepalived(t)
 	needScripts(t)
-	for _, more := range []string{"", "notify_deleted"} {
-		t.Run("more="+more, func(t *testing.T) {
+	for _, c := range []struct {
+		name, more string
+		down       bool // at the start
+		life       func(*notices)
+	}{
+		{"life", "", false, (*notices).life},
+		{"notify_deleted", "notify_deleted", false, (*notices).life},
+		{"fault", "", true, (*notices).lateLife},
+	} {
+		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			var all []*notices
 			for _, program := range []string{interop.Keepalived, ours} {
-				n := newNotices(t, program, more)
-				n.life()
+				n := newNotices(t, program, c.more, c.down)
+				c.life(n)
 				all = append(all, n)
 			}
 			if diff := cmp.Diff(apart(all[0].heard()), apart(all[1].heard())); diff != "" {
