@@ -44,7 +44,11 @@ func (f *fifos) tell(l line) {
 // write writes a line to both. The caller holds the lock.
 func (f *fifos) write(l line) {
 	for _, p := range f.pipes {
-		if p != nil {
+		switch {
+		case p == nil:
+		case l.topic == ofLower:
+			p.Remark(l.text)
+		default:
 			p.Line(l.text)
 		}
 	}

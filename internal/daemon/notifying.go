@@ -50,6 +50,7 @@ func (d *Daemon) notifyState(m *member, n *stateNote) {
 		e.Generic = d.commandOf(scripts.Any)
 		d.notes.Post(e) // without scripts too: it makes an older state that waits obsolete
 	case ofLower:
+		m.runner.lowers.Add(-1)
 		e.State = notify.RxLower
 		e.Specific = d.commandOf(scripts.MasterRxLowerPri)
 		d.notes.Post(e)

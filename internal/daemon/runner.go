@@ -39,6 +39,11 @@ const (
 	refusalBox = 32
 )
 
+// lowerBox is how many answers to adverts of lower priority wait for the hands: a
+// flood of such adverts must not stand in the way of a release. What the hands
+// have not come to yet stands for what is left out.
+const lowerBox = 16
+
 // runner owns one group.
 type runner struct {
 	group   *fsm.Group
@@ -57,6 +62,7 @@ type runner struct {
 
 	current heard         // the advert being heard: one place for all, so that hearing allocates nothing
 	dropped atomic.Uint64 // adverts that found the box full
+	lowers  atomic.Int32  // notes of adverts of lower priority that wait for the hands
 	fresh   bool          // not started yet; the manager's
 	quit    chan struct{}
 	done    chan struct{}
@@ -280,13 +286,19 @@ func (r *runner) act(outs []fsm.Out) {
 		case fsm.GroupChanged:
 			r.note(m, ofGroup, a.To)
 		case fsm.LowerPriorityHeard:
-			r.note(m, ofLower, m.state())
+			if r.lowers.Load() < lowerBox {
+				r.lowers.Add(1)
+				r.note(m, ofLower, m.state())
+			}
 		case fsm.AddAddresses:
 			r.hands.push(job{m: m, apply: true})
 		case fsm.RemoveAddresses:
 			m.epoch.Add(1)
 			r.hands.push(job{m: m, release: true})
 		case fsm.Announce:
+			if a.Why == fsm.AnnounceLower && r.lowers.Load() >= lowerBox {
+				break
+			}
 			r.hands.push(job{m: m, rounds: a.Rounds, why: a.Why, epoch: m.epoch.Load()})
 		case fsm.AnnounceSource:
 			r.hands.push(job{m: m, source: a.Addr})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,7 +40,8 @@ const (
 // FIFO is held open for reading too, so that the kernel keeps what is written
 // before a reader comes and while one is away; what does not fit there waits
 // here; and of more than that the oldest is lost, since the newest state is the
-// one that counts. Losses are counted and logged.
+// one that counts; remarks go before states, so that a stranger's adverts of
+// lower priority do not push them out. Losses are counted and logged.
 //
 // A line is written as a whole: no reader sees half of one. Line and State may be
 // called from any goroutine, the other methods from one.
@@ -49,7 +51,7 @@ type Pipe struct {
 
 	mu     sync.Mutex
 	cfg    PipeConfig
-	lines  [][]byte
+	lines  []pipeLine
 	lost   uint64    // in all
 	told   uint64    // losses that the log knows of
 	when   time.Time // it was told of them
@@ -64,6 +66,12 @@ type Pipe struct {
 	empty chan struct{} // closed when none is left at the end
 	quit  chan struct{}
 	done  chan struct{} // closed when the writer has ended
+}
+
+// pipeLine is a line that waits.
+type pipeLine struct {
+	text   []byte
+	remark bool
 }
 
 // PipeState is what is known of a FIFO.
@@ -154,23 +162,29 @@ func own(fd int, cfg *PipeConfig) error {
 	return unix.Fchmod(fd, cfg.Mode)
 }
 
-// Line writes a line, which has no newline yet: at once if there is room.
-func (p *Pipe) Line(text string) {
+// Line writes a line about a state, which has no newline yet: at once if there is
+// room.
+func (p *Pipe) Line(text string) { p.add(pipeLine{text: []byte(text + "\n")}) }
+
+// Remark writes a line that tells of no state, and is lost first.
+func (p *Pipe) Remark(text string) { p.add(pipeLine{text: []byte(text + "\n"), remark: true}) }
+
+func (p *Pipe) add(l pipeLine) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ending {
 		return
 	}
 	if len(p.lines) == pipeLines {
-		p.lines[0] = nil
-		p.lines = p.lines[1:]
+		oldest := max(0, slices.IndexFunc(p.lines, func(l pipeLine) bool { return l.remark }))
+		p.lines = slices.Delete(p.lines, oldest, oldest+1)
 		p.lost++
 		if now := time.Now(); now.Sub(p.when) >= sayPause {
 			p.told, p.when, p.full = p.lost, now, true
 			p.sayf("%s fifo %s is full since nobody reads it: %d lines lost so far, the oldest first", p.cfg.Kind, p.cfg.Path, p.lost)
 		}
 	}
-	p.lines = append(p.lines, []byte(text+"\n"))
+	p.lines = append(p.lines, l)
 	if len(p.lines) > 1 || p.paused {
 		return // the writer waits for room, or for the readers to change
 	}
@@ -191,7 +205,7 @@ func (p *Pipe) kick() {
 // flush writes what there is room for. The caller holds the lock.
 func (p *Pipe) flush(fd int) {
 	for len(p.lines) > 0 {
-		_, err := unix.Write(fd, p.lines[0])
+		_, err := unix.Write(fd, p.lines[0].text)
 		switch {
 		case errors.Is(err, unix.EAGAIN):
 			return

@@ -176,6 +176,32 @@ func TestPipeFull(t *testing.T) {
 	l.close()
 }
 
+// A flood of remarks pushes no state out.
+func TestPipeRemarks(t *testing.T) {
+	l := newPipeLab(t)
+	p := l.open()
+	for range 3000 {
+		p.Remark("INSTANCE \"A\" MASTER_RX_LOWER_PRI 100")
+	}
+	l.until("it is full", func() bool { return p.State().Waiting > 0 })
+	for i := range pipeLines {
+		p.Line(fmt.Sprintf("INSTANCE \"A\" BACKUP %d", i))
+		for range 3 {
+			p.Remark("INSTANCE \"A\" MASTER_RX_LOWER_PRI 100")
+		}
+	}
+	r, states := l.reader(), 0
+	for states < pipeLines-1 && r.Scan() {
+		if strings.Contains(r.Text(), "BACKUP") {
+			states++
+		}
+	}
+	if states != pipeLines-1 {
+		t.Errorf("%d states arrived", states)
+	}
+	l.close()
+}
+
 // At the end nobody waits for a reader that does not come.
 func TestPipeFullAtTheEnd(t *testing.T) {
 	l := newPipeLab(t)
