@@ -185,9 +185,7 @@ func (d *Daemon) begin() error {
 	d.started = time.Now()
 	d.sockets.tell = d.cfg.Global.LogUnknownVRIDs
 	d.clean()
-	d.openFIFOs(d.cfg)
-	d.mails.configure(d.cfg)
-	d.pacing.configure(d.cfg)
+	d.tellBy(d.cfg)
 	d.static = kernel.NewHolder(d.kern)
 	d.applyStatic(d.cfg)
 	d.fifos.hold()

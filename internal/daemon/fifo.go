@@ -102,7 +102,8 @@ const part = 1 << 24
 
 // startOrder is the order at a start: changes of priority, groups that are BACKUP,
 // the first states of the instances, and then what follows as it came. The states
-// that are told again at a reload come in that order too.
+// that are told again at a reload come in that order too, after those of
+// instances that are gone.
 func startOrder(cfg *config.Config) func([]line) []int {
 	rank := ranks(cfg)
 	return func(lines []line) []int {
@@ -110,7 +111,10 @@ func startOrder(cfg *config.Config) func([]line) []int {
 		told := map[object]bool{} // its state
 		for i, l := range lines {
 			o := object{l.kind, l.name}
+			_, there := rank[o]
 			switch {
+			case !there:
+				places[i] = -1
 			case l.topic == ofPriority && !told[o]:
 				places[i] = rank[o]
 			case l.topic == ofGroupReload || l.topic == ofGroup && !told[o] && l.state == fsm.Backup.String():
@@ -231,10 +235,9 @@ func closeFIFOs(pipes [2]*notify.Pipe, limit time.Duration) {
 
 // tellAgain writes to the FIFOs the states that a reload has left as they were.
 func (d *Daemon) tellAgain(before []*member, groups map[string]bool) {
-	d.fifos.hold()
 	for _, r := range d.runners {
 		r.ctl.push(control{do: func(_ time.Time, g *fsm.Group) {
-			if groups[g.Name()] {
+			if g.Name() != "" && groups[g.Name()] {
 				r.note(r.members[0], ofGroupReload, g.State())
 			}
 			for _, m := range r.members {
@@ -244,5 +247,4 @@ func (d *Daemon) tellAgain(before []*member, groups map[string]bool) {
 			}
 		}})
 	}
-	d.releaseLines()
 }

@@ -53,8 +53,9 @@ func TestLineOrder(t *testing.T) {
 			[]line{
 				says(notify.Instance, "B", "MASTER", ofReload), says(notify.Group, "H", "MASTER", ofGroupReload),
 				says(notify.Instance, "A", "BACKUP", ofReload), says(notify.Group, "G", "FAULT", ofGroupReload),
+				says(notify.Instance, "gone", "DELETED", ofInstance),
 			},
-			[]string{"GROUP G FAULT", "GROUP H MASTER", "INSTANCE A BACKUP", "INSTANCE B MASTER"},
+			[]string{"INSTANCE gone DELETED", "GROUP G FAULT", "GROUP H MASTER", "INSTANCE A BACKUP", "INSTANCE B MASTER"},
 		},
 		{
 			"stop", stopOrder(cfg),

@@ -30,6 +30,13 @@ type stateNote struct {
 	priority uint8
 }
 
+// tellBy makes FIFOs, mail and announcements those of a configuration.
+func (d *Daemon) tellBy(cfg *config.Config) {
+	d.openFIFOs(cfg)
+	d.mails.configure(cfg)
+	d.pacing.configure(cfg)
+}
+
 // notifyState tells of a state: by scripts, to the FIFOs, by mail. It runs on the
 // hands' goroutine, so that whoever hears of it finds the addresses as they are in
 // that state.

@@ -49,21 +49,19 @@ func (d *Daemon) change(cfg *config.Config) {
 	for _, s := range d.sockets.sorted() {
 		s.tell.Store(d.sockets.tell)
 	}
-	d.openFIFOs(cfg)
-	d.mails.configure(cfg)
-	d.pacing.configure(cfg)
 	before, groups := d.members, map[string]bool{}
 	for _, r := range d.runners {
-		if name := r.group.Name(); name != "" {
-			groups[name] = true
-		}
+		groups[r.group.Name()] = true
 	}
+	d.fifos.hold() // what is told from here on is for the FIFOs of the new configuration
 	if err := d.arrange(cfg, false); err != nil {
 		d.log.infof("%v", err)
 	}
+	d.tellBy(cfg)
 	if cfg.Global.More.FIFOStatesOnReload {
 		d.tellAgain(before, groups)
 	}
+	d.releaseLines()
 	d.applyStatic(cfg)
 	d.track(cfg)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/holdfast-ha/holdfast/internal/interop"
 	"github.com/holdfast-ha/holdfast/internal/nettest"
@@ -65,7 +66,7 @@ vrrp_sync_group PAIR {
 vrrp_instance LEFT {
 	interface %[2]s
 	virtual_router_id 52
-	priority 100
+	priority 20
 	advert_int 0.4
 	virtual_ipaddress {
 		192.0.2.101/24
@@ -96,6 +97,10 @@ func newNotices(t *testing.T, program, more string, down bool) *notices {
 		if err := n.lan.Cut(1); err != nil {
 			t.Fatal(err)
 		}
+		nettest.WaitFor(t, patience, func() bool {
+			link, err := n.lan.Node(1).Handle().LinkByName(n.lan.Iface())
+			return err == nil && link.Attrs().RawFlags&unix.IFF_RUNNING == 0
+		}, "the loss of the carrier")
 	}
 	var err error
 	n.d, err = interop.Start(n.lan.Node(1), program, n.dir, n.conf(more))
