@@ -102,6 +102,9 @@ func (p *Pacer) run(done chan struct{}) {
 		}
 		if send := p.take(); send != nil {
 			send()
+			p.mu.Lock()
+			p.last = time.Now() // the pause is that on the wire
+			p.mu.Unlock()
 		}
 	}
 }
@@ -143,7 +146,6 @@ func (p *Pacer) take() func() {
 		if t.Rounds--; t.Rounds > 0 {
 			p.queue = append(p.queue, t)
 		}
-		p.last = time.Now()
 		return send
 	}
 	return nil
