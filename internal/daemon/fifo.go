@@ -152,8 +152,8 @@ func stopOrder(cfg *config.Config) func([]line) []int {
 // settleTime bounds how long lines are held at a start or reload.
 const settleTime = time.Second
 
-// settled waits until the runners have done all that they were asked to.
-func settled(runners []*runner) {
+// awaitAll waits until the runners have done all that they were asked to.
+func awaitAll(runners []*runner) {
 	late := time.NewTimer(settleTime)
 	defer late.Stop()
 	for _, r := range runners {
@@ -172,7 +172,7 @@ func settled(runners []*runner) {
 func (d *Daemon) releaseLines() {
 	runners, order := slices.Clone(d.runners), startOrder(d.cfg)
 	go func() {
-		settled(runners)
+		awaitAll(runners)
 		d.fifos.release(order)
 	}()
 }
