@@ -13,8 +13,9 @@ LIGHT = $$($(GO) list ./... | grep -v -e /internal/interop -e /internal/conftest
 
 FUZZTIME ?= 5m
 WORLDS   ?= 10000
+CHAOS    ?= 20m
 
-.PHONY: build demo test setup lint race interop bench fuzz sim clean
+.PHONY: build demo test setup lint race interop bench fuzz sim chaos docs clean
 
 build: ## bin/holdfast
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/holdfast ./cmd/holdfast
@@ -37,6 +38,7 @@ race: ## everything but the packages below, with the race detector
 
 interop: build ## beside Debian's keepalived and FRR, hostile packets, tshark
 	HOLDFAST_BIN=$(CURDIR)/bin/holdfast $(GO) test -timeout 15m -p 1 ./internal/interop/... ./internal/conftest/...
+	$(GO) test -timeout 15m -run 'Hostile|Changing|Corpus' ./cmd/holdfast
 
 bench: build ## figures beside Debian's keepalived
 	$(GO) run ./scripts/bench -holdfast bin/holdfast
@@ -45,12 +47,19 @@ bench: build ## figures beside Debian's keepalived
 sim: ## many worlds of the simulator
 	$(GO) test ./internal/sim -run TestWorlds -timeout 4h -sim.worlds=$(WORLDS)
 
+chaos: build ## three nodes, one of them keepalived, disturbed at random for CHAOS
+	HOLDFAST_BIN=$(CURDIR)/bin/holdfast $(GO) test ./internal/interop -run TestChaos -count=1 -v -timeout 4h -chaos.for=$(CHAOS)
+
 fuzz: ## every fuzz target, FUZZTIME each
 	@set -e; grep -rl '^func Fuzz' --include='*_test.go' cmd internal | while read -r f; do \
 		for t in $$(grep -o '^func Fuzz[A-Za-z0-9]*' "$$f" | cut -d' ' -f2); do \
 			echo "== $$f $$t"; $(GO) test ./$$(dirname "$$f") -run '^$$' -fuzz "^$$t\$$" -fuzztime $(FUZZTIME); \
 		done; \
 	done
+
+docs: ## the pages, manual pages and completions that are made from the tables
+	$(GO) test ./internal/reference -update
+	$(GO) test ./cmd/holdfast -run 'TestManual|TestCompletions' -update
 
 clean:
 	rm -rf bin build

@@ -12,6 +12,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/findings"
 	"github.com/holdfast-ha/holdfast/internal/logs"
 	"github.com/holdfast-ha/holdfast/internal/process"
+	"github.com/holdfast-ha/holdfast/internal/reference"
 )
 
 // defaultConfig is read when -f is not given.
@@ -61,8 +62,9 @@ type options struct {
 	testHostDump  bool            // --config-test-host-dump, ours
 	configFD      int             // --config-fd; -1: none
 
-	strictCompat    bool // --strict-compat, ours
-	logScriptOutput bool // --log-script-output, ours
+	strictCompat    bool   // --strict-compat, ours
+	logScriptOutput bool   // --log-script-output, ours
+	record          string // --record, ours: where everything that happens is written
 
 	// notes tell that something given is not served here; main logs them.
 	notes []string
@@ -81,6 +83,7 @@ const (
 	flagVersion = "version"
 	flagSignum  = "signum"
 	flagGenhash = "genhash"
+	flagExplain = "explain" // ours
 )
 
 // Options of the configuration test that keepalived has not. They imply it, and
@@ -90,6 +93,9 @@ const (
 	flagTestFormat = testPrefix + "format"
 	flagTestHost   = testPrefix + "host"
 )
+
+// flagRecord is not abbreviated either: --re is keepalived's --release-vips.
+const flagRecord = "record"
 
 // parseFlags reads a command line, args[0] being the name of the program, as
 // keepalived reads its own: by the rules of GNU getopt_long, from left to right.
@@ -190,9 +196,11 @@ func (c *commandLine) define() {
 	f.BoolP(flagHelp, "h", false, "")
 	f.BoolVar(&o.strictCompat, "strict-compat", false, "")
 	f.BoolVar(&o.logScriptOutput, "log-script-output", false, "")
+	f.StringVar(&o.record, flagRecord, "", "")
 	f.String(flagTestFormat, "", "")
 	f.StringVar(&o.testHost, flagTestHost, "", "")
 	f.BoolVar(&o.testHostDump, "config-test-host-dump", false, "")
+	attached(new(string), flagExplain, "")
 }
 
 // notes tells of the given options that have no effect here.
@@ -236,6 +244,8 @@ func (c *commandLine) act(flag, value string) (exit int, done bool) {
 		}
 		fmt.Fprintln(c.stdout, n)
 		return 0, true
+	case flagExplain:
+		return c.explain(strings.TrimPrefix(value, optionalArg)), true
 	case "log-file":
 		c.fail("-g requires configure option --enable-log-file: Holdfast logs to syslog, and with -n -l to standard error")
 	case "namespace":
@@ -256,6 +266,17 @@ func (c *commandLine) act(flag, value string) (exit int, done bool) {
 		c.opts.coreDump = true
 	}
 	return 0, false
+}
+
+// explain tells of a word of the configuration.
+func (c *commandLine) explain(word string) (exit int) {
+	var text strings.Builder
+	if !reference.Explain(&text, word) {
+		fmt.Fprint(c.stderr, text.String())
+		return 1
+	}
+	fmt.Fprint(c.stdout, text.String())
+	return 0
 }
 
 // facilityValue is the argument of --log-facility.

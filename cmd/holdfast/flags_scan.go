@@ -41,6 +41,9 @@ func (c *commandLine) long(arg string, rest []string) (after []string, exit int,
 	if takes(f) == needsArgument && !attached && len(rest) > 0 {
 		value, rest = rest[0], rest[1:]
 	}
+	if f.Name == flagExplain && !attached && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
+		value, rest = rest[0], rest[1:] // nothing of keepalived's forbids what people will type
+	}
 	exit, done = c.set(f, value, "--"+name)
 	return rest, exit, done
 }
@@ -92,7 +95,7 @@ func (c *commandLine) find(name string) *pflag.Flag {
 	var found *pflag.Flag
 	n := 0
 	c.flags.VisitAll(func(f *pflag.Flag) {
-		if strings.HasPrefix(f.Name, name) && !strings.HasPrefix(f.Name, testPrefix) {
+		if strings.HasPrefix(f.Name, name) && !strings.HasPrefix(f.Name, testPrefix) && f.Name != flagRecord {
 			found = f
 			n++
 		}

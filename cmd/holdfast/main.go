@@ -61,9 +61,10 @@ func run(opts *options) int {
 	if !opts.dontFork {
 		absolute(opts)
 	}
+	signals := daemon.Listen()
 	log, stop := startLog(opts)
 	defer stop()
-	return (&program{opts: opts, log: log, back: back}).hold()
+	return (&program{opts: opts, log: log, back: back, signals: signals}).hold()
 }
 
 // program is a run of the daemon.
@@ -71,6 +72,8 @@ type program struct {
 	opts *options
 	log  *slog.Logger
 	back *process.Background // nil: in the foreground
+
+	signals *daemon.Signals
 }
 
 // fail logs why the daemon does not start, and tells whoever started it from a
@@ -85,7 +88,7 @@ func (p *program) fail(text string) {
 // absolute makes the names of files independent of the working directory, which
 // a daemon in the background leaves.
 func absolute(opts *options) {
-	for _, name := range []*string{&opts.configFile, &opts.pidFile, &opts.vrrpPID} {
+	for _, name := range []*string{&opts.configFile, &opts.pidFile, &opts.vrrpPID, &opts.record} {
 		if path, err := filepath.Abs(*name); err == nil && *name != "" {
 			*name = path
 		}
@@ -110,14 +113,14 @@ func (p *program) hold() int {
 	for _, note := range opts.notes {
 		log.Info(note)
 	}
-	load := func() (*config.Config, config.Diagnostics) {
-		return config.Load(opts.configFile, config.Options{
-			ConfigID: opts.configID, Detail: opts.detail > 0, StrictCompat: opts.strictCompat, AllConfig: opts.allConfig,
-		})
-	}
-	cfg, diags := load()
+	load := p.source()
+	first := load.Read(false)
+	cfg, diags := first.Config, first.Diagnostics
 	log.Info("Configuration file " + opts.configFile)
 	daemon.LogDiagnostics(log, diags)
+	if first.Moving != "" {
+		log.Warn(first.Moving + " is still being written: starting with what it holds now")
+	}
 	if diags.Fatal() {
 		return p.refused(diags)
 	}
@@ -135,7 +138,8 @@ func (p *program) hold() int {
 		ConfigFile: opts.configFile, Load: load, Log: log, Detail: opts.detail > 0,
 		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
 		IgnoreInterrupt: opts.ignoreSigint, Umask: umask(opts, cfg), Version: version,
-		Started: p.back.Ready, LogScriptOutput: opts.logScriptOutput,
+		LogScriptOutput: opts.logScriptOutput,
+		Record:          opts.record, Started: p.back.Ready, Signals: p.signals,
 	})
 	err = d.Run(context.Background())
 	switch {
@@ -148,6 +152,15 @@ func (p *program) hold() int {
 	}
 	log.Info(fmt.Sprintf("Stopped Keepalived v%s (Holdfast %s)", compatVersion, version))
 	return exitOK
+}
+
+// source reads the configuration that the command line names.
+func (p *program) source() daemon.Source {
+	return func(read func(string) ([]byte, error), test bool) (*config.Config, config.Diagnostics) {
+		opt := testOptions(p.opts)
+		opt.Test, opt.Host.ReadFile = test, read
+		return config.Load(p.opts.configFile, opt)
+	}
 }
 
 // banner says at the start what runs, and on what.

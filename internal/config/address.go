@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/holdfast-ha/holdfast/internal/syntax"
@@ -69,38 +70,43 @@ func (x *addressLine) settle(a *syntax.Args) {
 	}
 }
 
+// addressFlags are the options without argument.
+var addressFlags = map[string]func(*Address){
+	"home":          func(x *Address) { x.Home = true },
+	"-nodad":        func(x *Address) { x.DAD = true },
+	"mngtmpaddr":    func(x *Address) { x.MngTmpAddr = true },
+	"noprefixroute": func(x *Address) { x.NoPrefixRoute = true },
+	"autojoin":      func(x *Address) { x.AutoJoin = true },
+	"no_track":      func(x *Address) { x.NoTrack = true },
+	"use_vmac":      func(x *Address) { x.UseVMAC = true },
+}
+
+// addressWords are the options with an argument.
+var addressWords = []string{"dev", "scope", "brd", "broadcast", "label", "peer", "preferred_lft", "track_group"}
+
+// addressOnly are the options that not every kind of address has.
+var addressOnly = map[string]addressUse{"use_vmac": addressVirtual, "track_group": addressStatic}
+
+// addressHas says whether an option exists for a kind of address.
+func addressHas(option string, use addressUse) bool {
+	only, limited := addressOnly[option]
+	return !limited || only == use
+}
+
 // addressFlag handles the options without argument.
 func (l *loader) addressFlag(x *addressLine, option string, use addressUse) bool {
-	switch option {
-	case "home":
-		x.Home = true
-	case "-nodad":
-		x.DAD = true
-	case "mngtmpaddr":
-		x.MngTmpAddr = true
-	case "noprefixroute":
-		x.NoPrefixRoute = true
-	case "autojoin":
-		x.AutoJoin = true
-	case "no_track":
-		x.NoTrack = true
-	case "use_vmac":
-		if use != addressVirtual {
-			return false
-		}
-		x.UseVMAC = true
-	default:
+	set, known := addressFlags[option]
+	if !known || !addressHas(option, use) {
 		return false
 	}
+	set(&x.Address)
 	return true
 }
 
 // addressOption handles the options with an argument, and unknown words;
 // false ends the line.
 func (l *loader) addressOption(a *syntax.Args, x *addressLine, option string, use addressUse) bool {
-	known := option == "dev" || option == "scope" || option == "brd" || option == "broadcast" ||
-		option == "label" || option == "peer" || option == "preferred_lft" || (option == "track_group" && use == addressStatic)
-	if !known {
+	if !slices.Contains(addressWords, option) || !addressHas(option, use) {
 		d := Diagnostic{Code: syntax.General, Text: fmt.Sprintf("Unknown configuration entry '%s' for ip address - ignoring", option)}
 		if _, ok := address(strings.SplitN(option, "/", 2)[0]); ok {
 			d.Hint = "One address a line."
@@ -238,7 +244,7 @@ func (l *loader) addressGroup(a *syntax.Args, x *addressLine, w string) bool {
 	case x.TrackGroup != "":
 		a.Report(syntax.General, "track_group %s - another group has already been specified", w)
 		return false
-	case find(l.cfg.TrackGroups, func(g *TrackGroup) bool { return g.Name == w }) == nil:
+	case !l.draft.trackGroups[w]:
 		a.Report(syntax.General, "track_group %s not found", w)
 	default:
 		x.TrackGroup = w

@@ -4,8 +4,10 @@
 //
 // A keyword is a row in the table of its block: name, arguments, release,
 // whether Holdfast serves it, a line of documentation, an example and the
-// function that sets it. There is one file per block, and the reference page
-// and the hints for misspelt words come from the same rows.
+// function that sets it. There is one file per block. What else an operator
+// has to know stands in the directory manual; [Keywords] and [Topics] join the
+// two, and the reference pages (package reference) and the hints for misspelt
+// words come from there.
 //
 // [Load] goes through the text the way keepalived does, because what a file
 // means depends on it: first the globals of the whole file, then everything

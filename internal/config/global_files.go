@@ -18,7 +18,7 @@ var globalFiles = []keyword[*Global]{
 		set: setIncludeCheck,
 	},
 	{
-		name: "reload_check_config", args: "[FILE]", status: pending, doc: "Test the configuration before a reload; messages go to FILE.", example: "reload_check_config /var/log/check.log",
+		name: "reload_check_config", args: "[FILE]", doc: "Test the configuration before a reload; messages go to FILE.", example: "reload_check_config /var/log/check.log",
 		set: func(_ *loader, g *Global, a *syntax.Args) {
 			g.More.ReloadCheckConfig = "/dev/null"
 			if w, ok := a.Next(); ok {
@@ -27,15 +27,15 @@ var globalFiles = []keyword[*Global]{
 		},
 	},
 	{
-		name: "reload_time_file", args: "FILE", status: pending, doc: "File that holds the time of the next reload.", example: "reload_time_file /etc/keepalived/reload.time",
+		name: "reload_time_file", args: "FILE", doc: "File that holds the time of the next reload.", example: "reload_time_file /etc/keepalived/reload.time",
 		set: oneArgument(func(g *Global) *string { return &g.More.ReloadTimeFile }, "reload_time_file invalid"),
 	},
 	{
-		name: "reload_repeat", status: pending, doc: "Look for a new reload time after each timed reload.", example: "reload_repeat",
+		name: "reload_repeat", doc: "Look for a new reload time after each timed reload.", example: "reload_repeat",
 		set: switchOn(func(g *Global) *bool { return &g.More.ReloadRepeat }),
 	},
 	{
-		name: "reload_file", args: "[FILE]", status: pending, doc: "File that exists while a reload is under way.", example: "reload_file /run/keepalived.reload",
+		name: "reload_file", args: "[FILE]", doc: "File that exists while a reload is under way.", example: "reload_file /run/keepalived.reload",
 		set: func(_ *loader, g *Global, a *syntax.Args) {
 			g.More.ReloadFileSet = true
 			if w, ok := a.Next(); ok {

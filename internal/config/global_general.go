@@ -340,6 +340,14 @@ func (l *loader) lookup(name string, groups ...string) (User, error) {
 	return u, nil
 }
 
+// commandPos is where the command of a line stands.
+func commandPos(a *syntax.Args) Pos {
+	if len(a.Line.Words) > 1 {
+		return a.Line.Words[1].Pos
+	}
+	return a.Line.Pos
+}
+
 // shellWords are the words that ask for a shell.
 var shellWords = []string{"|", "&&", "||", ";"}
 
@@ -352,10 +360,10 @@ func (l *loader) command(a *syntax.Args) *Command {
 		return nil
 	}
 	if len(pieces) == 0 {
-		a.Need()
+		a.Missing()
 		return nil
 	}
-	c := &Command{Raw: pieces[0].Text, Pos: a.Line.Pos}
+	c := &Command{Raw: pieces[0].Text, Pos: commandPos(a)}
 	if !l.splitCommand(a, c) {
 		return nil
 	}

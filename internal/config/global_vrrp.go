@@ -132,7 +132,7 @@ var globalVRRP = []keyword[*Global]{
 		},
 	},
 	{
-		name: "vrrp_delay_after_boot", args: "SECONDS", since: "2.2.8", status: pending, doc: "Take part no earlier than this after boot.", example: "vrrp_delay_after_boot 30",
+		name: "vrrp_delay_after_boot", args: "SECONDS", since: "2.2.8", doc: "Take part no earlier than this after boot.", example: "vrrp_delay_after_boot 30",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			if v, ok := l.seconds(a, 6, rule{low: 1000, high: maxMicros, bad: "vrrp_delay_after_boot '%s' is invalid"}); ok {
 				g.More.DelayAfterBoot = v
@@ -212,7 +212,7 @@ var globalVRRP = []keyword[*Global]{
 		set: switchOn(func(g *Global) *bool { return &g.More.NFTablesCounters }),
 	},
 	{
-		name: "max_auto_priority", args: "[-1..99]", status: pending, doc: "Highest real-time priority to take by itself; 99 without argument.", example: "max_auto_priority 50",
+		name: "max_auto_priority", args: "[-1..99]", doc: "Highest real-time priority to take by itself; 99 without argument.", example: "max_auto_priority 50",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			if a.Left() == 0 {
 				g.More.MaxAutoPriority = 99
@@ -222,7 +222,7 @@ var globalVRRP = []keyword[*Global]{
 		},
 	},
 	{
-		name: "min_auto_priority_delay", args: "MICROSECONDS", status: pending, doc: "How late a timer may be before priority is raised.", example: "min_auto_priority_delay 1000000",
+		name: "min_auto_priority_delay", args: "MICROSECONDS", doc: "How late a timer may be before priority is raised.", example: "min_auto_priority_delay 1000000",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			if a.Left() == 0 {
 				a.Report(syntax.General, "min_auto_priority_delay requires delay time")

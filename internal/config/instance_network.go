@@ -209,6 +209,12 @@ func setDestination(_ *loader, d *instanceDraft, a *syntax.Args) {
 	}
 }
 
+// peerOptions are the options behind an address of unicast_peer.
+var peerOptions = map[string]func(*Peer) *uint8{
+	"min_ttl": func(p *Peer) *uint8 { return &p.MinTTL },
+	"max_ttl": func(p *Peer) *uint8 { return &p.MaxTTL },
+}
+
 func addPeer(l *loader, d *instanceDraft, a *syntax.Args) {
 	w, _ := a.Next()
 	ip, ok := bareAddress(w)
@@ -222,12 +228,8 @@ func addPeer(l *loader, d *instanceDraft, a *syntax.Args) {
 	}
 	peer := Peer{Addr: ip, MaxTTL: 255}
 	for option, ok := a.Next(); ok; option, ok = a.Next() {
-		field := &peer.MinTTL
-		switch option {
-		case "min_ttl":
-		case "max_ttl":
-			field = &peer.MaxTTL
-		default:
+		field, known := peerOptions[option]
+		if !known {
 			a.Report(syntax.General, "(%s) unicast peer %s unknown option '%s' - ignoring", d.Name, w, option)
 			continue
 		}
@@ -236,7 +238,7 @@ func addPeer(l *loader, d *instanceDraft, a *syntax.Args) {
 			break
 		}
 		if v, ok := l.uint(a, rule{low: 0, high: 255, strict: true, bad: "(" + d.Name + ") unicast peer " + w + " " + option + " '%s' not valid - must be between 0 & 255"}); ok {
-			*field, peer.CheckTTL = uint8(v), true
+			*field(&peer), peer.CheckTTL = uint8(v), true
 		}
 	}
 	if peer.MinTTL > peer.MaxTTL {
@@ -329,12 +331,11 @@ func (l *loader) vmacName(a *syntax.Args, d *instanceDraft, w string, field *str
 		a.Report(syntax.General, "(%s) interface %s already exists and is not a private macvlan; ignoring vmac if_name", d.Name, w)
 		return
 	}
-	for _, other := range l.draft.instances {
-		if other != d && (other.VMACName == w || other.More.IPVLANName == w) {
-			a.Report(syntax.General, "(%s) VRRP instance %s is already using %s - ignoring name", d.Name, other.Name, w)
-			return
-		}
+	if other := l.draft.virtual[w]; other != nil && other != d {
+		a.Report(syntax.General, "(%s) VRRP instance %s is already using %s - ignoring name", d.Name, other.Name, w)
+		return
 	}
+	l.draft.virtual[w] = d
 	*field = w
 }
 

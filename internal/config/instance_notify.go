@@ -28,7 +28,7 @@ var instanceNotify = []keyword[*instanceDraft]{
 		},
 	},
 	{
-		name: "track_bfd", args: "{ BFD [weight N [reverse|noreverse]] ... }", status: pending, shape: values, doc: "BFD sessions whose state counts.", example: "track_bfd { peer1 }",
+		name: "track_bfd", args: "{ BFD [weight N [reverse|noreverse]] ... }", shape: values, doc: "BFD sessions whose state counts.", example: "track_bfd { peer1 }",
 		set: func(l *loader, d *instanceDraft, a *syntax.Args) {
 			l.trackObject(a, d.Name, trackBFD, &d.More.TrackBFD)
 		},

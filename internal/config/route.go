@@ -61,9 +61,6 @@ func (l *loader) route(a *syntax.Args, static bool) (Route, bool) {
 }
 
 func (r *routeLine) settle() {
-	if r.family == familyUnset && (r.Pref != nil || r.Expires != nil) {
-		r.family = family6
-	}
 	r.IPv6 = r.family == family6
 	if r.Protocol != keepalivedProtocol && !r.NoTrack {
 		r.a.Report(syntax.General, "Route cannot be tracked if protocol is not RTPROT_KEEPALIVED(%d), resetting protocol", keepalivedProtocol)
@@ -72,14 +69,6 @@ func (r *routeLine) settle() {
 	if r.TrackGroup != "" && r.Dev == "" {
 		r.a.Report(syntax.General, "Static route cannot have track group if no oif specified")
 		r.TrackGroup = ""
-	}
-	switch {
-	case r.IPv6 && r.Realms != "":
-		r.drop("realms are only valid for IPv4")
-	case !r.IPv6 && r.Pref != nil:
-		r.drop("pref is only valid for IPv6")
-	case !r.IPv6 && r.Expires != nil:
-		r.drop("expires is only valid for IPv6")
 	}
 }
 
@@ -90,6 +79,18 @@ func (r *routeLine) fits(f family, w string) bool {
 	}
 	if r.family != f {
 		r.drop("Cannot mix IPv4 and IPv6 addresses for route")
+		return false
+	}
+	return true
+}
+
+// only fixes the family with a word that is for one of them alone.
+func (r *routeLine) only(f family, w string) bool {
+	if r.family == familyUnset {
+		r.family = f
+	}
+	if r.family != f {
+		r.drop("%s is only valid for IPv%d", w, map[family]int{family4: 4, family6: 6}[f])
 		return false
 	}
 	return true
@@ -169,11 +170,15 @@ func (r *routeLine) destination(w string) {
 	}
 	switch w {
 	case "default", "any", "all":
+		// Once there is a family these do not fit it any more.
+		if r.family != familyUnset {
+			r.drop("Cannot mix IPv4 and IPv6 addresses for route (%s)", w)
+		}
 		r.destSet = true
 		return
 	case "default6":
 		r.a.Report(syntax.Log, "\"default6\" is deprecated, please use \"inet6 default\"")
-		r.family, r.destSet = family6, true
+		r.destSet = r.fits(family6, w)
 		return
 	}
 	p, ok := r.l.prefix(r.a, w)
@@ -300,21 +305,6 @@ func (r *routeLine) device() (string, bool) {
 	return w, true
 }
 
-// realms takes R or R/R.
-func (r *routeLine) realms() (string, bool) {
-	w, ok := r.need()
-	if !ok {
-		return "", false
-	}
-	for part := range strings.SplitSeq(w, "/") {
-		if _, ok := r.l.namedNumber(part, realmNames, 255); !ok {
-			r.drop("Invalid realms %s for route", w)
-			return "", false
-		}
-	}
-	return w, true
-}
-
 var routeWords map[string]func(r *routeLine, w string)
 
 func init() {
@@ -365,7 +355,11 @@ func init() {
 		"scope": func(r *routeLine, _ string) { r.small("scope", scopeNames, &r.Scope) },
 		"tos":   func(r *routeLine, _ string) { r.small("tos", tosNames, &r.TOS) }, "dsfield": func(r *routeLine, _ string) { r.small("dsfield", tosNames, &r.TOS) },
 		"metric": (*routeLine).setMetric, "priority": (*routeLine).setMetric, "preference": (*routeLine).setMetric,
-		"realms":   func(r *routeLine, _ string) { r.Realms, _ = r.realms() },
+		"realms": func(r *routeLine, w string) {
+			if v, ok := r.realms(); ok && r.only(family4, w) {
+				r.Realms = v
+			}
+		},
 		"features": (*routeLine).features,
 		"congctl": func(r *routeLine, _ string) {
 			if r.a.Peek() == "lock" {
@@ -376,7 +370,7 @@ func init() {
 		},
 		"pref": (*routeLine).preference,
 		"expires": func(r *routeLine, w string) {
-			if v, ok := r.number(w, 10, 1<<32-1); ok {
+			if v, ok := r.number(w, 10, 1<<32-1); ok && r.only(family6, w) {
 				r.Expires = new(uint32(v))
 			}
 		},
@@ -435,9 +429,9 @@ func (r *routeLine) features(string) {
 	}
 }
 
-func (r *routeLine) preference(string) {
+func (r *routeLine) preference(word string) {
 	w, ok := r.need()
-	if !ok {
+	if !ok || !r.only(family6, word) {
 		return
 	}
 	// RFC 4191 section 2.1.
@@ -491,7 +485,7 @@ func (r *routeLine) group(w string) {
 	name, ok := r.need()
 	switch {
 	case !ok:
-	case find(r.l.cfg.TrackGroups, func(g *TrackGroup) bool { return g.Name == name }) == nil:
+	case !r.l.draft.trackGroups[name]:
 		r.a.Report(syntax.General, "track_group %s not found", name)
 	default:
 		r.TrackGroup = name

@@ -106,7 +106,12 @@ func (r *routeLine) nexthops() {
 			case "encap":
 				hop.Encap = r.encap()
 			case "realms":
-				hop.Realms, ok = r.realms()
+				if hop.Realms, ok = r.realms(); ok && r.family == family6 {
+					r.a.Report(syntax.General, "realms are only supported for IPv4")
+					ok = false
+				} else if ok {
+					r.family = family4
+				}
 			default:
 				r.a.Report(syntax.General, "Route has trailing nonsense after nexthops - %s", w)
 				ok = false
@@ -121,9 +126,24 @@ func (r *routeLine) nexthops() {
 			}
 		}
 		if !hop.Via.IsValid() && hop.Dev == "" {
-			r.a.Report(syntax.General, "nexthop without via and dev - ignoring")
+			r.a.Report(syntax.Log, "nexthop without via and dev - ignoring")
 			continue
 		}
 		r.NextHops = append(r.NextHops, hop)
 	}
+}
+
+// realms takes R or R/R.
+func (r *routeLine) realms() (string, bool) {
+	w, ok := r.need()
+	if !ok {
+		return "", false
+	}
+	for part := range strings.SplitSeq(w, "/") {
+		if _, ok := r.l.namedNumber(part, realmNames, 255); !ok {
+			r.drop("Invalid realms %s for route", w)
+			return "", false
+		}
+	}
+	return w, true
 }

@@ -61,9 +61,6 @@ func (r *ruleLine) settle() {
 	case !tableAction && (r.Realms != "" || r.SuppressPrefix != nil || r.SuppressGroup != nil):
 		r.drop("suppressor/realm specified for non table action - skipping")
 		return
-	case r.IPv6 && r.Realms != "":
-		r.drop("realms is only valid for IPv4")
-		return
 	case r.Action == RuleGoto && !r.prioritySet:
 		r.drop("Invalid rule - goto target %d specified without preference", r.Goto)
 	case r.Action == RuleGoto && r.Goto <= r.Priority:
@@ -333,6 +330,13 @@ func (r *ruleLine) realms(string) {
 			return
 		}
 	}
+	if r.family == familyUnset {
+		r.family = family4
+	}
+	if r.family != family4 {
+		r.drop("realms is only valid for IPv4")
+		return
+	}
 	r.Realms = w
 }
 
@@ -398,7 +402,7 @@ func (r *ruleLine) group(string) {
 	name, ok := r.need()
 	switch {
 	case !ok:
-	case find(r.l.cfg.TrackGroups, func(g *TrackGroup) bool { return g.Name == name }) == nil:
+	case !r.l.draft.trackGroups[name]:
 		r.a.Report(syntax.General, "track_group %s not found", name)
 	default:
 		r.TrackGroup = name

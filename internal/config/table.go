@@ -6,7 +6,8 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/syntax"
 )
 
-// keyword is a row: one keyword of a block with values of type T.
+// keyword is a row: one keyword of a block with values of type T. What else
+// there is to say about it stands in the directory manual.
 type keyword[T any] struct {
 	name    string
 	aliases []string
@@ -73,35 +74,6 @@ func (t *table[T]) names() []string {
 	return names
 }
 
-// Keyword describes a keyword, for the reference page and for help.
-type Keyword struct {
-	Block    string // the block it stands in; "" for the top level
-	Name     string
-	Aliases  []string
-	Args     string
-	Since    string
-	Served   bool
-	Opens    bool // a block follows
-	Doc      string
-	Example  string
-	Keywords []Keyword // of its block
-}
-
-func (t *table[T]) describe() []Keyword {
-	list := make([]Keyword, 0, len(t.rows))
-	for _, k := range t.rows {
-		d := Keyword{
-			Block: t.name, Name: k.name, Aliases: k.aliases, Args: k.args, Since: k.since,
-			Served: k.status != pending, Opens: k.shape != scalar, Doc: k.doc, Example: k.example,
-		}
-		if k.sub != nil {
-			d.Keywords = k.sub()
-		}
-		list = append(list, d)
-	}
-	return list
-}
-
 // parse reads the keywords of an open block.
 func parse[T any](l *loader, t *table[T], v T) {
 	for line := range l.cur.Block {
@@ -127,6 +99,9 @@ func apply[T any](l *loader, t *table[T], v T, a *syntax.Args, name string) bool
 	}
 	if k.status == pending {
 		l.notServed(k.name, a.Line.Pos)
+	}
+	if p, ok := any(v).(interface{ place(string, *syntax.Args) }); ok {
+		p.place(k.name, a)
 	}
 	switch k.shape {
 	case values:
@@ -154,13 +129,12 @@ func readValues[T any](l *loader, k *keyword[T], v T, a *syntax.Args) {
 		l.blockEnded = true
 	}
 	for line := range l.cur.Values {
-		line, ok := l.reread(line)
-		if !ok || !use {
+		if !use {
 			continue
 		}
 		l.openQuote(line)
 		if len(line.Words) > 0 {
-			k.set(l, v, syntax.NewValues(line, l.report))
+			k.set(l, v, syntax.NewValues(line, l.reporter(line)))
 		}
 		if l.stopped {
 			return

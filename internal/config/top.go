@@ -31,7 +31,7 @@ var topKeywords = &table[*Config]{rows: []keyword[*Config]{
 		set: readTrackFile, sub: func() []Keyword { return fileKeywords.describe() },
 	},
 	{
-		name: "bfd_instance", args: "NAME { ... }", status: pending, shape: block, doc: "A BFD session.", example: "bfd_instance peer1 {",
+		name: "bfd_instance", args: "NAME { ... }", shape: block, doc: "A BFD session.", example: "bfd_instance peer1 {",
 		set: readBFD, sub: func() []Keyword { return bfdKeywords.describe() },
 	},
 	{
@@ -96,7 +96,7 @@ func Keywords() []Keyword { return append(globalKeywords.describe(), topKeywords
 
 // skipLVS leaves out the blocks of the load balancer and says so once.
 func skipLVS(l *loader, _ *Config, a *syntax.Args) {
-	l.cur.Skip()
+	l.cur.SkipBlock()
 	if l.noted["lvs"] {
 		return
 	}
@@ -208,7 +208,7 @@ func readTrackGroup(l *loader, cfg *Config, a *syntax.Args) {
 		a.Report(syntax.General, "track_group must have a name - skipping")
 		l.cur.SkipBlock()
 		return
-	case find(cfg.TrackGroups, func(g *TrackGroup) bool { return g.Name == name }) != nil:
+	case l.draft.trackGroups[name]:
 		a.Report(syntax.General, "track_group %s already defined", name)
 		l.cur.SkipBlock()
 		return
@@ -219,6 +219,7 @@ func readTrackGroup(l *loader, cfg *Config, a *syntax.Args) {
 		l.here(syntax.General, "track group %s has no members - removing", name)
 		return
 	}
+	l.draft.trackGroups[name] = true
 	cfg.TrackGroups = append(cfg.TrackGroups, g.TrackGroup)
 }
 

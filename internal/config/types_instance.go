@@ -181,7 +181,8 @@ type BFD struct {
 	IdleTx      time.Duration
 	Multiplier  int
 	Passive     bool
-	TTL         int // 0: the family's default
+	TTL         int
+	TTLSet      bool // false: TTL is keepalived's default for the family
 	MaxHops     int
 	Multihop    bool
 	Weight      int

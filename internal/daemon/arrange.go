@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -11,6 +12,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
+	"github.com/holdfast-ha/holdfast/internal/netio"
 )
 
 // identity is what makes an instance the same one before and after a reload.
@@ -102,12 +104,19 @@ func (d *Daemon) arrange(cfg *config.Config, first bool) error {
 	for _, m := range d.members {
 		a.old[identityOf(m.set.Load().cfg)] = m
 	}
+	vips := d.vips
 	d.vips = map[netip.Addr]bool{}
 	for _, w := range a.wanted {
 		for _, s := range w.sets {
 			for v := range s.vips {
 				d.vips[v] = true
 			}
+		}
+	}
+	if !first {
+		if err := a.prepare(); err != nil {
+			d.vips = vips
+			return err
 		}
 	}
 	a.match()
@@ -117,13 +126,56 @@ func (d *Daemon) arrange(cfg *config.Config, first bool) error {
 	a.rebuild(carried)
 	var delay time.Duration
 	if first {
-		if delay = cfg.Global.StartupDelay; delay > 0 {
+		if delay = startupDelay(&cfg.Global, uptime()); delay > 0 {
 			d.log.infof("Delaying startup for %g seconds", delay.Seconds())
 		}
+		d.delayed = d.started.Add(delay)
 	} else {
 		d.log.infof("Reload: %s", a.summary)
+		if delay = max(time.Until(d.delayed), 0); delay > 0 { // new instances wait too
+			d.log.infof("Delaying startup for a further %g seconds", delay.Truncate(time.Microsecond).Seconds())
+		}
 	}
-	return a.launch(delay)
+	return a.launch(delay, first)
+}
+
+// prepare does beforehand what may fail: it opens the sockets that the wanted
+// instances need. After an error nothing has changed.
+func (a *arrangement) prepare() error {
+	d := a.d
+	var opened []*socket
+	for _, w := range a.wanted {
+		for _, s := range w.sets {
+			m := a.old[identityOf(s.cfg)]
+			if m == nil {
+				m = &member{}
+			}
+			l := d.links[s.cfg.Interface]
+			spec, ok := socketSpec(s, l, d.sourceOf(m, s, l))
+			if !ok || d.sockets.open[spec] != nil {
+				continue
+			}
+			sock, err := d.sockets.get(spec)
+			switch {
+			case errors.Is(err, netio.ErrNoInterface):
+				// It went away just now: a fault of the instance, not of the configuration.
+			case err != nil:
+				for _, o := range opened {
+					d.sockets.discard(o)
+				}
+				return fmt.Errorf("(%s) %w", s.cfg.Name, err)
+			default:
+				opened = append(opened, sock)
+			}
+		}
+	}
+	return nil
+}
+
+// startupDelay is how long the instances wait before they take part: as long as
+// it says, and until the machine has run for long enough.
+func startupDelay(g *config.Global, uptime time.Duration) time.Duration {
+	return max(g.StartupDelay, (g.More.DelayAfterBoot - uptime).Truncate(time.Millisecond))
 }
 
 // match finds the runners that can stay.
@@ -146,8 +198,9 @@ func (a *arrangement) match() {
 
 // carried is an instance on its way from one group to another.
 type carried struct {
-	m *member
-	c fsm.Carry
+	m    *member
+	c    fsm.Carry
+	from origin // in a recording
 }
 
 // dissolve stops the runners that cannot stay: instances that are gone say
@@ -182,7 +235,10 @@ func (a *arrangement) dissolve() map[identity]carried {
 		for i, m := range r.members {
 			k := identityOf(m.set.Load().cfg)
 			if wanted[k] {
-				out[k] = carried{m, carries[i]}
+				out[k] = carried{m: m, c: carries[i]}
+				if r.rec != nil {
+					out[k] = carried{m, carries[i], origin{r.rec.number, m.id}}
+				}
 			} else {
 				a.d.sockets.detach(m)
 			}
@@ -240,6 +296,7 @@ func (a *arrangement) rebuild(over map[identity]carried) {
 		kept[w] = r
 	}
 	d.runners, d.members = nil, nil
+	limit := int64(d.cfg.Global.More.MinAutoPriorityDelay)
 	for i := range a.wanted {
 		w := &a.wanted[i]
 		r := kept[w]
@@ -250,6 +307,7 @@ func (a *arrangement) rebuild(over map[identity]carried) {
 				a.update(r.members[j], s)
 			}
 		}
+		r.lateLimit.Store(limit)
 		d.runners = append(d.runners, r)
 		d.members = append(d.members, r.members...)
 	}
@@ -264,6 +322,7 @@ func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runne
 	}
 	g := fsm.NewGroup(w.name, specs...)
 	r := newRunner(g, nil, d.log, newHands(d.work))
+	from, known := map[fsm.ID]origin{}, true
 	for i, s := range w.sets {
 		id := fsm.ID(i)
 		c, ok := over[identityOf(s.cfg)]
@@ -277,9 +336,14 @@ func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runne
 		r.members = append(r.members, m)
 		if ok {
 			g.Adopt(id, c.c)
+			from[id], known = c.from, known && c.from.trace > 0
 			a.update(m, s)
 		}
 	}
+	if known { // what began before the recording could not be replayed
+		r.rec = d.rec.recorder(g, specs, from)
+	}
+	r.late = func(late time.Duration) { d.do(func() { d.timersLate(late) }) }
 	r.drain = func() {
 		for _, m := range r.members {
 			if s := m.sock.Load(); s != nil {
@@ -322,13 +386,16 @@ func sameProtocol(a, b *settings) bool {
 
 // launch connects every member with its interface and its trackers and starts
 // the runners that are new.
-func (a *arrangement) launch(delay time.Duration) error {
+func (a *arrangement) launch(delay time.Duration, first bool) error {
 	d := a.d
 	d.rewire()
+	d.trackSessions(d.cfg)
 	d.trackProcesses(d.cfg)
 	d.catchUp() // the first state depends on what runs
 	for _, m := range d.members {
-		if err := d.refresh(m); err != nil {
+		if !first {
+			d.refreshLogged(m)
+		} else if err := d.refresh(m); err != nil {
 			return err
 		}
 	}

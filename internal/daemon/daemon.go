@@ -19,6 +19,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/netio"
 	"github.com/holdfast-ha/holdfast/internal/notify"
 	"github.com/holdfast-ha/holdfast/internal/process"
+	"github.com/holdfast-ha/holdfast/internal/sched"
 )
 
 // Options are what the command line says.
@@ -32,9 +33,12 @@ type Options struct {
 	LogAddresses    bool // --address-monitoring
 	// IgnoreInterrupt: SIGINT does not stop the daemon.
 	IgnoreInterrupt bool
-	Umask           int // of dump files
+	Umask           int    // of dump files
+	Record          string // --record: the file; "": nothing is recorded
 	Detail          bool
-	Load            func() (*config.Config, config.Diagnostics)
+	Load            Source
+	// Signals is what Listen returned at the beginning of the program.
+	Signals *Signals
 	// Started is called when addresses are being watched over.
 	Started func() error
 	Log     *slog.Logger
@@ -65,14 +69,23 @@ type Daemon struct {
 
 	scripts   map[string]*scriptTracker
 	processes *processTracker
+	sessions  *sessions // nil: none was ever configured
 	verdicts  map[trackKey]verdict
 	watchers  map[trackKey][]watch
 
 	files fileWriter // of dumps; has goroutines of its own
+	rec   *recording // nil: nothing is recorded
 
+	applied  sched.Settings
+	untuned  string    // what of them could not be set
+	auto     int       // real-time priority that late timers have led to
+	lateSaid time.Time // when they were last logged
+
+	planned   *planned // what reload_time_file says; nil: there is none
 	reloading bool
 	again     bool // a reload was asked for while one was under way
 	started   time.Time
+	delayed   time.Time // end of the start delay
 	stopping  atomic.Bool
 }
 
@@ -93,7 +106,7 @@ func (d *Daemon) do(f func()) { d.todo.push(f) }
 // Run holds addresses until a signal says stop or the context ends. It returns
 // an error only when it could not begin.
 func (d *Daemon) Run(ctx context.Context) error {
-	signals := listen()
+	signals := d.opt.Signals
 	defer signals.close()
 	if !d.startup(ctx, signals) {
 		return nil
@@ -124,7 +137,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 }
 
 // serve is the life of the manager, until a signal or the context ends it.
-func (d *Daemon) serve(ctx context.Context, signals *signals) {
+func (d *Daemon) serve(ctx context.Context, signals *Signals) {
 	for {
 		select {
 		case <-d.todo.ready:
@@ -183,6 +196,10 @@ func (d *Daemon) close() {
 // begin brings the configuration to life.
 func (d *Daemon) begin() error {
 	d.started = time.Now()
+	if d.opt.Record != "" {
+		d.rec = record(d.opt.Record, d.opt.Version, d.log)
+	}
+	d.tune()
 	d.sockets.tell = d.cfg.Global.LogUnknownVRIDs
 	d.clean()
 	d.tellBy(d.cfg)
@@ -194,6 +211,7 @@ func (d *Daemon) begin() error {
 	}
 	d.releaseLines()
 	d.track(d.cfg)
+	d.plan(d.cfg)
 	return nil
 }
 
@@ -228,6 +246,9 @@ func (d *Daemon) shutdown() {
 	d.log.infof("Stopping")
 	process.Stopping()
 	d.stopTracking()
+	if d.planned != nil {
+		d.planned.cancel()
+	}
 	begun := time.Now()
 	deadline := begun.Add(releaseTime)
 	d.fifos.hold()
@@ -257,8 +278,10 @@ func (d *Daemon) shutdown() {
 	wg.Go(func() { d.mails.mailer.Drain(ctx) })
 	wg.Go(func() { closeFIFOs(d.fifos.pipes, notifyGrace) })
 	wg.Wait()
+	d.stopSessions(time.Second / 10)
 	d.waitTracking(begun.Add(scriptGrace))
 	d.files.wait(time.Second / 5)
+	d.rec.stop(time.Second / 5)
 }
 
 // releaseTime is given to the kernel for taking addresses away at the end.
@@ -279,6 +302,8 @@ func (d *Daemon) signal(s os.Signal) (stop bool) {
 		d.writeStats(true)
 	case sigJSON:
 		d.writeJSON()
+	case syscall.SIGXCPU:
+		d.rest()
 	}
 	return d.stops(s)
 }

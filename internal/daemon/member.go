@@ -8,6 +8,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/advert"
 	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
+	"github.com/holdfast-ha/holdfast/internal/journal"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
 	"github.com/holdfast-ha/holdfast/internal/netio"
 )
@@ -46,6 +47,7 @@ type member struct {
 	ipID     uint16
 	sendErr  string
 	sendWhen time.Time
+	journal  journal.Journal
 
 	epoch     atomic.Uint64 // counts releases of addresses
 	published atomic.Uint32 // the fsm.State last reported

@@ -46,7 +46,7 @@ func (d *Daemon) runPhase(ctx context.Context, name string, s *config.GlobalScri
 // startup runs startup_script, before anything else is done. A signal that asks
 // the daemon to stop ends it; false: the daemon is to end. What other signals ask
 // for is done once it runs.
-func (d *Daemon) startup(ctx context.Context, signals *signals) bool {
+func (d *Daemon) startup(ctx context.Context, signals *Signals) bool {
 	script := &d.cfg.Global.More.Startup
 	if script.Command == nil {
 		return true

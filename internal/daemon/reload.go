@@ -1,11 +1,47 @@
 package daemon
 
 import (
+	"cmp"
+	"context"
+	"fmt"
 	"log/slog"
+	"os"
+	"syscall"
+	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/process"
+	"github.com/holdfast-ha/holdfast/internal/schedule"
+	"github.com/holdfast-ha/holdfast/internal/settled"
 )
+
+// Source reads a configuration; all files are read by the function that it is
+// given. With test set it reads as a configuration test does.
+type Source func(read func(path string) ([]byte, error), test bool) (*config.Config, config.Diagnostics)
+
+// Candidate is a configuration that was read and may come to run.
+type Candidate struct {
+	Config      *config.Config
+	Diagnostics config.Diagnostics
+	// Tested is what a configuration test says of it, if that was asked for.
+	Tested config.Diagnostics
+	// Moving is a file of it that somebody was still writing; "": none. What
+	// was read may then be half of something.
+	Moving string
+}
+
+// Read reads the configuration, and waits for those who are writing its files.
+// With check it tests the very same bytes as well.
+func (s Source) Read(check bool) *Candidate {
+	c := &Candidate{}
+	c.Moving = settled.Read(context.Background(), config.System().ReadFile, func(r *settled.Reader) {
+		c.Config, c.Diagnostics = s(r.ReadFile, false)
+		if check {
+			_, c.Tested = s(r.ReadFile, true)
+		}
+	})
+	return c
+}
 
 // reload reads the configuration beside the running one, on a goroutine of its
 // own: a large file delays nothing. Requests that come meanwhile become one.
@@ -18,21 +54,43 @@ func (d *Daemon) reload() {
 	d.reloading = true
 	d.log.infof("Reloading ...")
 	process.Reloading()
+	global := &d.cfg.Global
 	go func() {
-		cfg, diags := d.opt.Load()
-		d.do(func() { d.reloaded(cfg, diags) })
+		unmark := d.mark(global)
+		c := d.opt.Load.Read(global.More.ReloadCheckConfig != "")
+		unmark()
+		d.do(func() { d.reloaded(c) })
 	}()
+}
+
+// mark makes the file that stands for a reload under way (reload_file), and
+// returns what removes it.
+func (d *Daemon) mark(g *config.Global) (unmark func()) {
+	if !g.More.ReloadFileSet {
+		return func() {}
+	}
+	path := cmp.Or(g.More.ReloadFile, process.DefaultPaths(g.UsePidDir, g.InstanceName).Reload)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o644)
+	if err != nil {
+		d.log.infof("Failed to create reload file: %v", err)
+		return func() {}
+	}
+	_ = f.Close()
+	return func() {
+		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+			d.log.infof("reload_file: %v", err)
+		}
+	}
 }
 
 // reloaded changes to the new configuration, or keeps the running one when the
 // new one cannot be run: no error in a file may cost an address.
-func (d *Daemon) reloaded(cfg *config.Config, diags config.Diagnostics) {
-	LogDiagnostics(d.opt.Log, diags)
-	switch {
-	case diags.Fatal() || cfg == nil:
-		d.log.alertf("The new configuration cannot be run: keeping the one that runs. Mend %s and reload again.", d.opt.ConfigFile)
-	default:
-		d.change(cfg)
+func (d *Daemon) reloaded(c *Candidate) {
+	LogDiagnostics(d.opt.Log, c.Diagnostics)
+	if why := d.objection(c); why != "" {
+		d.log.alertf("%s: keeping the one that runs. Mend %s and reload again.", why, d.opt.ConfigFile)
+	} else if err := d.change(c.Config); err != nil {
+		d.log.alertf("The new configuration cannot be put in place: %v. Keeping the one that runs.", err)
 	}
 	process.Ready(d.status())
 	d.log.infof("Reload complete")
@@ -44,26 +102,127 @@ func (d *Daemon) reloaded(cfg *config.Config, diags config.Diagnostics) {
 	}
 }
 
-func (d *Daemon) change(cfg *config.Config) {
-	d.sockets.tell = cfg.Global.LogUnknownVRIDs
-	for _, s := range d.sockets.sorted() {
-		s.tell.Store(d.sockets.tell)
+// objection says why a configuration must not come to run; "": it may.
+func (d *Daemon) objection(c *Candidate) string {
+	check := d.cfg.Global.More.ReloadCheckConfig
+	switch {
+	case c.Moving != "":
+		return c.Moving + " is still being written"
+	case c.Config == nil || c.Diagnostics.Fatal():
+		return "The new configuration cannot be run"
+	case check != "":
+		if err := writeVerdict(check, c.Tested); err != nil {
+			d.log.infof("reload_check_config: %v", err)
+		}
+		if !c.Tested.Clean() {
+			return fmt.Sprintf("New config failed validation, see %s for details", check)
+		}
 	}
+	fixed := fixedChanges(d.cfg, c.Config)
+	for _, what := range fixed {
+		d.log.infof("Cannot change %s at a reload - please restart keepalived", what)
+	}
+	if len(fixed) > 0 {
+		return "The new configuration needs a restart"
+	}
+	return ""
+}
+
+// writeVerdict writes what a configuration test found to the file of
+// reload_check_config, in place of what it held.
+func writeVerdict(path string, diags config.Diagnostics) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|syscall.O_NOFOLLOW, 0o644)
+	if err != nil {
+		return err
+	}
+	err = diags.Write(f)
+	return cmp.Or(err, f.Close())
+}
+
+// fixedChanges names what a reload would have to change and cannot.
+func fixedChanges(old, now *config.Config) []string {
+	a, b := &old.Global, &now.Global
+	var names []string
+	for _, x := range []struct {
+		changed bool
+		name    string
+	}{
+		{a.More.NetNS != b.More.NetNS, "network namespace"},
+		{a.InstanceName != b.InstanceName, "instance name"},
+		{a.More.NFTablesName != b.More.NFTablesName, "nftables table name"},
+		{a.More.TmpConfigDir != b.More.TmpConfigDir, "config_directory"},
+		{a.More.DisableLocalIGMP != b.More.DisableLocalIGMP, "disable_local_igmp"},
+	} {
+		if x.changed {
+			names = append(names, x.name)
+		}
+	}
+	return names
+}
+
+// change brings a configuration to life in place of the running one. After an
+// error the old one runs on as if nothing had been tried.
+func (d *Daemon) change(cfg *config.Config) error {
+	told := d.sockets.tell
+	d.sockets.tell = cfg.Global.LogUnknownVRIDs
 	before, groups := d.members, map[string]bool{}
 	for _, r := range d.runners {
 		groups[r.group.Name()] = true
 	}
 	d.fifos.hold() // what is told from here on is for the FIFOs of the new configuration
+	defer d.releaseLines()
 	if err := d.arrange(cfg, false); err != nil {
-		d.log.infof("%v", err)
+		d.sockets.tell = told
+		return err
 	}
 	d.tellBy(cfg)
 	if cfg.Global.More.FIFOStatesOnReload {
 		d.tellAgain(before, groups)
 	}
-	d.releaseLines()
+	for _, s := range d.sockets.sorted() {
+		s.tell.Store(d.sockets.tell)
+	}
+	d.tune()
 	d.applyStatic(cfg)
 	d.track(cfg)
+	d.plan(cfg)
+	return nil
+}
+
+// planned is a schedule that runs.
+type planned struct {
+	*schedule.Schedule
+	cancel context.CancelFunc
+}
+
+// plan follows the file that tells when to reload, if there is one.
+func (d *Daemon) plan(cfg *config.Config) {
+	m := &cfg.Global.More
+	if p := d.planned; p != nil {
+		if p.Path == m.ReloadTimeFile && p.Repeat == m.ReloadRepeat {
+			return
+		}
+		p.cancel()
+		d.planned = nil
+	}
+	if m.ReloadTimeFile == "" {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d.planned = &planned{cancel: cancel, Schedule: schedule.New(schedule.Options{
+		Path: m.ReloadTimeFile, Repeat: m.ReloadRepeat,
+		Log: func(text string) { d.log.infof("%s", text) },
+		Due: func() { d.do(d.reload) },
+	})}
+	go d.planned.Run(ctx)
+}
+
+// reloadAt is when the next reload is planned; the zero Time: it is not.
+func (d *Daemon) reloadAt() time.Time {
+	if d.planned == nil {
+		return time.Time{}
+	}
+	return d.planned.Next()
 }
 
 // LogDiagnostics writes what is to be said of a configuration to the log.

@@ -13,14 +13,14 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/process"
 )
 
-func globalOf(cfg *config.Config, umask int) dump.Global {
+func globalOf(cfg *config.Config, umask int, reloadAt time.Time) dump.Global {
 	c := &cfg.Global
 	m := &c.More
 	g := dump.Global{
 		Namespace: m.NetNS, InstanceName: c.InstanceName,
 		ParentProcess: m.ParentProcess.Name, VRRPProcess: m.VRRPProcess.Name,
 		RouterID: c.RouterID, SymlinkPaths: m.SymlinkPaths,
-		CheckReload: m.ReloadCheckConfig, ReloadTimeFile: m.ReloadTimeFile, ReloadRepeat: m.ReloadRepeat,
+		CheckReload: m.ReloadCheckConfig, ReloadTimeFile: m.ReloadTimeFile, ReloadRepeat: m.ReloadRepeat, ReloadAt: reloadAt,
 		ConfigSaveDir: m.ConfigSaveDir, DataUseInstance: m.DataUseInstance,
 		Startup: commandText(m.Startup.Command), StartupTimeout: m.Startup.Timeout,
 		Shutdown: commandText(m.Finish.Command), ShutdownTimeout: m.Finish.Timeout,

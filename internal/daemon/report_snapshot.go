@@ -11,6 +11,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/dump"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
+	"github.com/holdfast-ha/holdfast/internal/sched"
 )
 
 // survey is the state of the daemon while the manager copies it. The copies
@@ -62,9 +63,12 @@ func (d *Daemon) survey(clearAfter bool) *survey {
 func (sv *survey) data() *dump.Data {
 	cfg := sv.d.cfg
 	data := &dump.Data{
-		Global: globalOf(cfg, sv.d.opt.Umask), Static: sv.addresses(cfg.Static, true),
+		Global: globalOf(cfg, sv.d.opt.Umask, sv.d.reloadAt()), Static: sv.addresses(cfg.Static, true),
 		Instances: sv.instances(), Sockets: sv.sockets(),
 		Scripts: sv.scripts(), Processes: sv.processes(), Interfaces: sv.interfaces(),
+	}
+	if p := &data.Global.Process; sched.Realtime() > 0 {
+		p.CurrentRealtime, p.CurrentLimit = sched.Realtime(), sv.d.applied.Limit
 	}
 	for _, g := range cfg.Groups {
 		data.Groups = append(data.Groups, sv.group(g))

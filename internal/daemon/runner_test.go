@@ -126,8 +126,8 @@ func TestLateTimerHearsWaitingAdverts(t *testing.T) {
 				}
 				r.start()
 				synctest.Wait()
-				r.oversleep(time.Second)
-				time.Sleep(time.Second + time.Millisecond)
+				r.oversleep(400 * time.Millisecond)
+				time.Sleep(401 * time.Millisecond)
 				if got := r.state(); got != c.want {
 					t.Errorf("state %v, want %v", got, c.want)
 				}

@@ -210,6 +210,11 @@ func (p *sockets) detach(m *member) {
 		}
 		return
 	}
+	p.discard(s)
+}
+
+// discard closes a socket that nobody uses.
+func (p *sockets) discard(s *socket) {
 	delete(p.open, s.spec)
 	s.close()
 }

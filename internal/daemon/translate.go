@@ -47,6 +47,7 @@ func specOf(c *config.Instance, g *config.SyncGroup, strict bool) *fsm.Spec {
 			Refresh: c.GARP.Refresh, RefreshRepeat: c.GARP.RefreshRepeat,
 			LowerRepeat: c.GARP.LowerPrioRepeat, LowerDelay: c.GARP.LowerPrioDelay,
 		},
+		LatePriority: uint8(c.More.TimerExpiredBackup),
 		Addresses:    len(c.Addresses),
 		Trackers:     trackersOf(c, g),
 		StrictCompat: strict,
@@ -77,10 +78,12 @@ func trackersOf(c *config.Instance, g *config.SyncGroup) []fsm.Tracker {
 		add(fsm.TrackInterface, g.TrackInterfaces)
 		add(fsm.TrackScript, g.TrackScripts)
 		add(fsm.TrackProcess, g.TrackProcesses)
+		add(fsm.TrackBFD, g.TrackBFD)
 	}
 	add(fsm.TrackInterface, c.TrackInterfaces)
 	add(fsm.TrackScript, c.TrackScripts)
 	add(fsm.TrackProcess, c.TrackProcesses)
+	add(fsm.TrackBFD, c.More.TrackBFD)
 	for _, a := range slices.Concat(c.Addresses, c.Excluded) {
 		if a.Dev != c.Interface && a.Dev != "" && !a.NoTrack {
 			add(fsm.TrackInterface, []config.Track{{Name: a.Dev}})

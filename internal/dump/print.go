@@ -23,6 +23,9 @@ func (d *Data) Text(transient bool) []byte {
 	p.section("VRRP Track files", len(d.Files), func(i int) { p.file(&d.Files[i]) })
 	p.section("VRRP Track processes", len(d.Processes), func(i int) { p.process(&d.Processes[i]) })
 	p.section("Interfaces", len(d.Interfaces), func(i int) { p.iface(&d.Interfaces[i]) })
+	if d.Past && transient {
+		p.past(d)
+	}
 	return p.b.Bytes()
 }
 

@@ -16,6 +16,8 @@ type Data struct {
 	Files      []TrackFile
 	Processes  []Process
 	Interfaces []Interface
+	Timers     []Timers
+	Past       bool // print what keepalived does not know: journals and timers
 }
 
 // State is the state of an instance or a sync group. An instance that waits for
@@ -128,7 +130,8 @@ type Instance struct {
 
 	PriorityChanges bool // notify_priority_changes
 
-	Stats Stats
+	Stats   Stats
+	Journal []Entry // in the order of time
 }
 
 // InterfaceFault is a set of reasons for FAULT that have to do with interfaces.

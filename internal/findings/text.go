@@ -2,12 +2,11 @@ package findings
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/holdfast-ha/holdfast/internal/syntax"
+	"github.com/holdfast-ha/holdfast/internal/config"
 )
 
 // visible says whether a character can be shown as it is. Controls move the
@@ -139,37 +138,8 @@ func fill(s string, first, rest int) []string {
 	return append(lines, line)
 }
 
-var (
-	password = regexp.MustCompile(`(?:^|[\s{])auth_pass[ \t]+(.*)$`)
-	key      = regexp.MustCompile(`(?:^|[\s{])key[ \t]+[0-9]+[ \t]+(.*)$`)
-)
+// hide covers passwords and keys.
+func hide(line []byte) []byte { return []byte(config.Conceal(string(line))) }
 
-// hide covers what must not get into the log of a CI job: the arguments of
-// auth_pass and key. The length stays, so that columns do.
-func hide(line []byte) []byte {
-	for _, secret := range []*regexp.Regexp{password, key} {
-		m := secret.FindSubmatchIndex(line)
-		if m == nil || strings.HasPrefix(strings.TrimLeft(string(line[m[2]:]), `"`), "file:") {
-			continue
-		}
-		line = append([]byte(nil), line...)
-		for i := m[2]; i < m[3]; i++ {
-			if c := line[i]; c != ' ' && c != '\t' && c != '}' && c != '"' {
-				line[i] = '*'
-			}
-		}
-	}
-	return line
-}
-
-// message is the text of a finding. One that repeats the line hides the
-// passwords of it.
-func (f *Finding) message() string {
-	text := strings.TrimSpace(f.Text)
-	if f.Code == syntax.UnmatchedQuote {
-		if i := strings.IndexByte(text, '\''); i >= 0 {
-			text = text[:i+1] + string(hide([]byte(text[i+1:])))
-		}
-	}
-	return text
-}
+// message is the text of a finding.
+func (f *Finding) message() string { return strings.TrimSpace(f.Text) }

@@ -36,8 +36,14 @@ type (
 		As State
 	}
 
-	// Tick says that time has passed.
+	// Tick says that time has passed. One that comes long after Wake asked for
+	// it says that the group was away.
 	Tick struct{}
+
+	// Slept says that the clock by which the group is given its times has not
+	// counted a while that has passed: the machine was suspended. It is for the
+	// whole group and comes before anything that happened after it.
+	Slept struct{ For time.Duration }
 
 	// AdvertReceived is an advert that passed every check of package advert.
 	// It is an event by its pointer, so that offering one allocates nothing.
@@ -74,6 +80,14 @@ type (
 		Why     string // in words, for the cause of what follows
 	}
 
+	// PeerSilent says that a neighbour does not answer any more to a protocol
+	// that is faster than this one (BFD, RFC 5880). It matters if it is the
+	// Master.
+	PeerSilent struct {
+		Addr netip.Addr
+		Why  string // in words, for the cause of what follows
+	}
+
 	// AddressLost says that an address of a Master is no longer there.
 	AddressLost struct {
 		Addr string // as it is to be printed
@@ -93,11 +107,13 @@ type (
 func (Start) event()           {}
 func (Stop) event()            {}
 func (Tick) event()            {}
+func (Slept) event()           {}
 func (*AdvertReceived) event() {}
 func (AdvertRejected) event()  {}
 func (LinkChanged) event()     {}
 func (SourceChanged) event()   {}
 func (TrackChanged) event()    {}
+func (PeerSilent) event()      {}
 func (AddressLost) event()     {}
 func (Reconfigured) event()    {}
 

@@ -3,6 +3,7 @@ package fsm
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -15,7 +16,7 @@ func (m *instance) faulty() (bool, string) {
 	case m.linkDown && !m.spec.DontTrackPrimary:
 		return true, fmt.Sprintf("interface %s down", m.link)
 	case !m.source.IsValid():
-		return true, m.noSource()
+		return true, strings.TrimSpace(m.noSource() + " " + m.link)
 	}
 	for i := range m.trackers {
 		if m.trackerFaults(i) {
@@ -171,6 +172,10 @@ func (m *instance) addressLost(now time.Time, ev AddressLost) {
 		return
 	}
 	m.logf(!m.restore.worthSaying(now), "%s", cause)
+	if m.late.listening { // they may not be ours any more
+		m.restore.at = now
+		return
+	}
 	m.restoreSoon(now)
 }
 

@@ -56,6 +56,8 @@ func (g *Group) Step(now time.Time, id ID, ev Event) []Out {
 		g.start(now, ev)
 	case Stop:
 		g.stop(now, id, ev)
+	case Slept:
+		g.slept(ev.For)
 	default:
 		if id == All {
 			for _, m := range g.instances {

@@ -31,6 +31,7 @@ type instance struct {
 	peer        netip.Addr    // the Master last heard while Backup
 	peerPrio    uint8
 	discarded   bool       // its last advert was, for its lower priority
+	found       string     // why it is known to be silent; "": it is not
 	quiet       time.Time  // since when no advert has counted
 	lastSrc     netip.Addr // of the last accepted advert
 	highestPrio uint8      // the highest priority heard of anybody
@@ -42,6 +43,8 @@ type instance struct {
 	restore  restoreTimer
 	rival    rival
 	refusals refusals
+	late     lateness
+	changes  changes
 
 	stats Stats
 }
@@ -92,7 +95,7 @@ func (m *instance) wake() time.Time {
 		return time.Time{}
 	}
 	at := m.deadline
-	if m.state == Master {
+	if m.state == Master && !m.late.listening {
 		at = earlier(at, m.announce.wake())
 		at = earlier(at, m.restore.at)
 	}
@@ -114,6 +117,8 @@ func (m *instance) handle(now time.Time, ev Event) {
 		m.sourceChanged(now, ev.Addr)
 	case TrackChanged:
 		m.trackChanged(now, ev)
+	case PeerSilent:
+		m.g.peerSilent(now, ev)
 	case AddressLost:
 		m.addressLost(now, ev)
 	case Reconfigured:
@@ -125,7 +130,7 @@ func (m *instance) handle(now time.Time, ev Event) {
 func (m *instance) become(now time.Time, to State, cause string) {
 	from := m.said
 	m.state, m.said, m.since, m.cause = to, to, now, cause
-	m.wants = false
+	m.wants, m.found, m.late = false, "", lateness{}
 	m.preempt = time.Time{}
 	m.quiet = m.from(now)
 	m.refusals.reset()
@@ -138,19 +143,17 @@ func (m *instance) tick(now time.Time) {
 	}
 	switch m.state {
 	case Backup:
-		if due(m.deadline, now) {
+		if due(m.deadline, now) && !m.listensOn(now) {
 			m.timeout(now)
 		}
 	case Master:
 		if due(m.deadline, now) {
-			m.advertise()
-			m.rivalTick(now)
-			// From now, (690): an advert that left late is not made up for by
-			// one that comes early.
-			m.deadline = now.Add(m.spec.AdvertInterval)
+			m.beat(now)
 		}
-		m.announceTick(now)
-		m.restoreTick(now)
+		if m.state == Master && !m.late.listening {
+			m.announceTick(now)
+			m.restoreTick(now)
+		}
 	}
 }
 
@@ -178,10 +181,12 @@ func (m *instance) silence(now time.Time) string {
 		return "address owner"
 	case !m.peer.IsValid():
 		return fmt.Sprintf("no advert heard for %v", since)
+	case m.found != "":
+		return m.foundSilent()
 	case m.peerPrio == 0:
 		return fmt.Sprintf("%s gave up mastership (priority 0)", m.peer)
 	case m.discarded:
-		return fmt.Sprintf("preempting %s: priority %d, ours %d", m.peer, m.peerPrio, m.priority)
+		return fmt.Sprintf("%spreempting %s: priority %d, ours %d", m.changes.decided(m.peerPrio, false), m.peer, m.peerPrio, m.priority)
 	}
 	return fmt.Sprintf("no advert from %s (priority %d) for %v", m.peer, m.peerPrio, since)
 }

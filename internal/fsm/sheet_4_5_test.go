@@ -108,7 +108,7 @@ func TestSheet_4_5_SourceLost(t *testing.T) {
 		send 0 from 192.0.2.10
 		detail: (A) sent 0 priority
 		remove addresses
-		MASTER to FAULT at 100: no IPv4 address for interface
+		MASTER to FAULT at 100: no IPv4 address for interface eth0
 		wake never`)
 	if v := l.g.View(0); !v.NoSource {
 		t.Error("the view does not tell that the source is missing")
@@ -127,7 +127,7 @@ func TestSheet_4_5_SourceLostIPv6(t *testing.T) {
 	l.one("4s", SourceChanged{}, `
 		log: (A) Entering FAULT STATE
 		remove addresses
-		MASTER to FAULT at 100: no IPv6 address for interface
+		MASTER to FAULT at 100: no IPv6 address for interface eth0
 		wake never`)
 	if got := l.g.View(0).Stats.ZeroSent; got != 0 {
 		t.Errorf("counted %d adverts of priority 0, none was sent", got)

@@ -26,6 +26,7 @@ func TestSheet_9_2_Master(t *testing.T) {
 	l.tick("7s", `
 		send 50 from 192.0.2.10
 		wake 8s`)
+	l.until("11s")
 	l.tick("11s", `
 		send 50 from 192.0.2.10
 		announce 5 delayed
@@ -249,7 +250,7 @@ func TestSheet_9_2_Owner(t *testing.T) {
 		detail: (A) master set to 192.0.2.5
 		log: (A) Entering BACKUP STATE
 		remove addresses
-		MASTER to BACKUP at 80: advert from 192.0.2.5 with priority 255, ours 80
+		MASTER to BACKUP at 80: configuration changed: priority 255 -> 80; advert from 192.0.2.5 with priority 255, ours 80
 		wake 9.1875s`)
 }
 

@@ -47,6 +47,11 @@ type Spec struct {
 	SkipAddressCheck     bool // do not compare addresses while Backup with an unchanged Master
 	DontTrackPrimary     bool // the state of the interface does not matter
 
+	// LatePriority is the highest priority of any other router. A Master that
+	// did not run for longer than such a one waits becomes Backup before it does
+	// anything else. 0: it listens first, and goes on if it is alone.
+	LatePriority uint8
+
 	GARP     GARP
 	Trackers []Tracker
 

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -98,7 +99,24 @@ func (m *instance) reckon(cause string) {
 		}
 		m.total += m.trackers[i].adds
 	}
+	if cause == CauseStart {
+		cause = m.contributors()
+	}
 	m.setPriority(uint8(min(max(m.total, 1), Owner-1)), cause)
+}
+
+// contributors says in words what makes the priority another than the base.
+func (m *instance) contributors() string {
+	var words []string
+	for i := range m.trackers {
+		if m.trackers[i].adds != 0 {
+			words = append(words, m.trackerWords(i))
+		}
+	}
+	if len(words) == 0 {
+		return CauseStart
+	}
+	return strings.Join(words, ", ")
 }
 
 func (m *instance) setPriority(p uint8, cause string) {
@@ -112,7 +130,11 @@ func (m *instance) setPriority(p uint8, cause string) {
 func (m *instance) changePriority(p uint8, cause string) {
 	before, from := m.masterDown(), m.priority
 	m.priority = p
-	m.emit(PriorityChanged{From: from, To: p, Cause: cause})
+	changed := PriorityChanged{From: from, To: p, Cause: cause}
+	if cause != CauseStart {
+		m.changes.add(changed)
+	}
+	m.emit(changed)
 	if m.state == Backup && !m.deadline.IsZero() {
 		// The skew is part of the deadline; the silence heard so far counts.
 		m.deadline = m.deadline.Add(m.masterDown() - before)
@@ -162,6 +184,9 @@ func (m *instance) reconfigure(now time.Time, ev Reconfigured) {
 	case m.state == Backup && !m.pending():
 		m.wants = false
 		m.deadline = m.countdown(now)
+	case m.state == Master && m.late.listening:
+		m.deadline = earlier(m.deadline, now.Add(m.once()))
+		m.emit(AddAddresses{})
 	case m.state == Master:
 		m.readvertise(now)
 		m.emit(AddAddresses{})

@@ -343,6 +343,9 @@ var rewrites = []struct{ find, put string }{
 	{`(?m)^( +(Received|Sent)|  Became master): [1-9]\d*$`, "$1: N"},
 	{`("(advert_rcvd|advert_sent|become_master)"):[1-9]\d*`, "$1:N"},
 
+	// Ours alone, at the end.
+	{`(?s)------< Holdfast: .*`, ""},
+
 	// Of parts of keepalived that are for other things than VRRP.
 	{`(?m)^ (Checkers? |BFD |LVS |lvs_|SNMP |DBus |nftables |libnftnl ).*\n`, ""},
 	{`(?m)^ (Default smtp_alert_checker|rs_init_notifies|no_checker_emails) = .*\n`, ""},

@@ -101,27 +101,16 @@ func newFRR(t *testing.T, proto interop.Protocol, priority int) *frr {
 	t.Helper()
 	nettest.Require(t)
 	inputs()
-	account, err := user.Lookup("frr")
-	if err != nil {
-		t.Skipf("needs Debian's frr, see scripts/setup: %v", err)
-	}
 	f := &frr{t: t, began: time.Now(), proto: proto, lan: nettest.NewLANT(t, 2, nettest.Options{})}
 	f.cap = f.lan.CaptureT(t)
-	if f.dir, err = os.MkdirTemp("", "frr"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(f.dir) })
-	uid, _ := strconv.Atoi(account.Uid)
-	gid, _ := strconv.Atoi(account.Gid)
-	if err := os.Chown(f.dir, uid, gid); err != nil {
-		t.Skipf("needs to run FRR as its own user: %v", err)
-	}
+	f.dir = frrHome(t)
 	f.macvlan()
-	f.run("zebra", "zserv.api", "")
-	f.run("vrrpd", "vrrpd.vty", f.config())
+	frrStart(t, f.lan.Node(1), f.dir, "zebra", "zserv.api", "")
+	frrStart(t, f.lan.Node(1), f.dir, "vrrpd", "vrrpd.vty", f.config())
 	f.await(func() bool { return len(f.theirs()) > 0 }, "adverts of FRR")
 
 	conf := interop.Conf{Protocol: proto, LAN: f.lan, Node: 2, Priority: priority}
+	var err error
 	if f.d, err = interop.Start(f.lan.Node(2), ours, t.TempDir(), conf.String()); err != nil {
 		t.Fatal(err)
 	}
@@ -131,6 +120,44 @@ func newFRR(t *testing.T, proto interop.Protocol, priority int) *frr {
 		}
 	})
 	return f
+}
+
+// frrHome makes a folder for FRR's files, which FRR owns.
+func frrHome(t *testing.T) string {
+	t.Helper()
+	account, err := user.Lookup("frr")
+	if err != nil {
+		t.Skipf("needs Debian's frr, see scripts/setup: %v", err)
+	}
+	dir, err := os.MkdirTemp("", "frr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	uid, _ := strconv.Atoi(account.Uid)
+	gid, _ := strconv.Atoi(account.Gid)
+	if err := os.Chown(dir, uid, gid); err != nil {
+		t.Skipf("needs to run FRR as its own user: %v", err)
+	}
+	return dir
+}
+
+// frrStart starts one of FRR's daemons and waits for its socket.
+func frrStart(t *testing.T, node *nettest.NS, dir, name, socket, conf string, args ...string) *nettest.Process {
+	t.Helper()
+	file := func(n string) string { return filepath.Join(dir, n) }
+	if err := os.WriteFile(file(name+".conf"), []byte(conf), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(frrDir, name), "-f", file(name+".conf"), "-i", file(name+".pid"),
+		"-z", file("zserv.api"), "--vty_socket", dir, "-P", "0", "-u", "frr", "-g", "frr")
+	cmd.Args = append(cmd.Args, args...)
+	p, err := node.Start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nettest.WaitFor(t, patience, func() bool { _, err := os.Stat(file(socket)); return err == nil }, "FRR's "+name)
+	return p
 }
 
 // mac is the virtual router's MAC address (RFC 5798 section 7.3).
@@ -190,21 +217,6 @@ func (f *frr) config() string {
 		set("%s %v", family, vip.Addr())
 	}
 	return out
-}
-
-// run starts one of FRR's daemons and waits for its socket.
-func (f *frr) run(name, socket, conf string) {
-	f.t.Helper()
-	file := func(n string) string { return filepath.Join(f.dir, n) }
-	if err := os.WriteFile(file(name+".conf"), []byte(conf), 0o644); err != nil {
-		f.t.Fatal(err)
-	}
-	cmd := exec.Command(filepath.Join(frrDir, name), "-f", file(name+".conf"), "-i", file(name+".pid"),
-		"-z", file("zserv.api"), "--vty_socket", f.dir, "-P", "0", "-u", "frr", "-g", "frr")
-	if _, err := f.lan.Node(1).Start(cmd); err != nil {
-		f.t.Fatal(err)
-	}
-	f.await(func() bool { _, err := os.Stat(file(socket)); return err == nil }, "FRR's "+name)
 }
 
 // crash kills FRR and the machine with it.

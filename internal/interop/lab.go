@@ -75,6 +75,9 @@ func (d *Daemon) VRRPPIDFile() string { return filepath.Join(d.Dir, "vrrp.pid") 
 // Done is closed when the daemon has ended.
 func (d *Daemon) Done() <-chan struct{} { return d.proc.Done() }
 
+// PID is the id of the daemon's first process.
+func (d *Daemon) PID() int { return d.proc.PID() }
+
 // Signal sends a signal to the daemon's first process, as an operator would.
 func (d *Daemon) Signal(sig syscall.Signal) error { return d.proc.Signal(sig) }
 

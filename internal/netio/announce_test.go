@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -221,6 +222,10 @@ func TestAnnounceMacvlan(t *testing.T) {
 // Where nobody listens nothing is sent, and that is not an error.
 func TestAnnounceNoNeighbours(t *testing.T) {
 	ns := nettest.NewT(t, "quiet")
+	// Or the kernel sends reports of its own about the groups that IPv6 joins.
+	if err := ns.Sysctl("net.ipv6.conf.default.disable_ipv6", "1"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
 	addVeth(t, ns, "noarp0", 0)
 	l, err := ns.Handle().LinkByName("noarp0")
 	if err == nil {

@@ -140,6 +140,7 @@ func TestGenerateIsVaried(t *testing.T) {
 			kinds[p.Steps[i].Kind] = true
 			count("start delay", p.Steps[i].Kind == Start && p.Steps[i].For > 0)
 			count("noise", p.Steps[i].Noise.Loss > 0)
+			count("suspended", p.Steps[i].Asleep)
 		}
 		for k := range Kind(len(kindNames)) {
 			count(k.String(), kinds[k])
@@ -157,7 +158,7 @@ func TestGenerateIsVaried(t *testing.T) {
 	}
 	want := []string{
 		"gentle", "stormy", "sync groups", "unicast", "password", "late timers", "version 2", "version 3 over IPv4",
-		"version 3 over IPv6", "nine routers", "start delay", "noise", "owner", "nopreempt", "preempt delay",
+		"version 3 over IPv6", "nine routers", "start delay", "noise", "suspended", "owner", "nopreempt", "preempt delay",
 		"lost addresses as keepalived", "script vital", "script weighty",
 	}
 	for _, name := range append(want, kindNames[:]...) {

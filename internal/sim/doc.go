@@ -16,7 +16,10 @@
 //   - only a MASTER advertises, in time, with the priority that its
 //     configuration and trackers give it (local.go);
 //   - a BACKUP takes over at the moment that an independent reckoning of
-//     RFC 9568 section 6.4.2 gives, and not before or after (model.go);
+//     RFC 9568 section 6.4.2 gives, and not before or after, except that one
+//     that was away listens once more (model.go);
+//   - a MASTER that was away for longer than others wait says nothing before it
+//     has listened, and yields to a newer one (absence.go);
 //   - members of a sync group are MASTER together (local.go);
 //   - in a healthy part of a network two MASTERs do not last longer than an
 //     advert takes, and having none not longer than a takeover takes (health.go);

@@ -312,7 +312,7 @@ func (g *generator) disturb() {
 		g.add(Step{Kind: Partition, LAN: l, Parts: compact(parts)})
 	case 6:
 		d := time.Duration(1+g.rng.Int64N(100)) * g.longest() / 16
-		g.add(Step{Kind: Pause, Router: i, For: d})
+		g.add(Step{Kind: Pause, Router: i, For: d, Asleep: g.chance(30)})
 		if g.p.Gentle {
 			g.now += d
 		}

@@ -90,6 +90,8 @@ func (s *Step) causes() int {
 		return 0
 	case LoseAddr:
 		return 1 // only of those who do it as keepalived does
+	case Pause:
+		return 2 // somebody takes over meanwhile, and gives it back
 	}
 	return 1
 }

@@ -30,8 +30,10 @@ type local struct {
 	wake     deadline
 	model    model
 	delayed  bool // a start delay has not been seen to end
+	absence  absence
 
 	step struct {
+		at              time.Duration // as of when it was taken
 		from            fsm.State
 		adds, removes   int
 		adverts, zeros  int
@@ -54,8 +56,8 @@ func (c *local) gone() { *c = local{} }
 func (c *local) loses(now time.Duration) { c.held, c.lost, c.taken = false, true, now }
 
 // before begins a step.
-func (c *local) before() {
-	c.step.from = c.state
+func (c *local) before(at time.Duration) {
+	c.step.at, c.step.from = at, c.state
 	c.step.adds, c.step.removes, c.step.adverts, c.step.zeros, c.step.zeroBeforeGoing = 0, 0, 0, 0, false
 }
 
@@ -70,7 +72,7 @@ func (c *local) sends(p *port, a *fsm.SendAdvert) {
 		return
 	}
 	c.step.adverts++
-	c.lastSent = w.now
+	c.lastSent, c.absence.sent, c.absence.listens = w.now, c.step.at, false
 	if want := effective(p.spec, p.told); a.Priority != want {
 		w.fail("%s advertises priority %d; its configuration and trackers give %d", p, a.Priority, want)
 	}
@@ -109,15 +111,25 @@ func (c *local) after(p *port, at time.Duration, id fsm.ID, ev fsm.Event, wake d
 	if _, tick := ev.(fsm.Tick); tick && p.r.w.now >= p.r.silent {
 		c.delayed = false
 	}
+	yields := false
+	if e, ok := ev.(*fsm.AdvertReceived); ok && id == p.id {
+		yields = c.absence.hears(p, &e.Advert)
+	}
+	if _, tick := ev.(fsm.Tick); tick && c.step.from == fsm.Master && c.absence.late(p, at) {
+		c.absence.listens = true
+	}
+	if c.state != fsm.Master {
+		c.absence.listens = false
+	}
 	c.checkAddresses(p, ev)
 	c.checkAdverts(p, ev)
 	c.checkState(p, ev)
 	if e, ok := ev.(*fsm.AdvertReceived); ok && c.step.from == fsm.Master && id == p.id {
-		c.checkYield(p, &e.Advert)
+		c.checkYield(p, &e.Advert, yields)
 	}
 	c.checkTimers(p, ev, wake)
 	if len(p.group.ports) == 1 {
-		c.checkModel(p, at, ev, wake)
+		c.checkModel(p, at, ev, wake, yields)
 	}
 	c.wake = wake
 }
@@ -200,10 +212,10 @@ func (p *port) pendingOwner() bool {
 }
 
 // checkYield: a MASTER yields to a higher priority, or the same from a higher
-// address, and to nothing else (RFC 9568 section 6.4.3).
-func (c *local) checkYield(p *port, a *advert.Advert) {
+// address, and to nothing else (RFC 9568 section 6.4.3), unless it was away.
+func (c *local) checkYield(p *port, a *advert.Advert, away bool) {
 	ours := effective(p.spec, p.told)
-	yields := a.Priority > ours || a.Priority == ours && p.r.plan.Sources[p.lan].Less(a.Src)
+	yields := away || a.Priority > ours || a.Priority == ours && p.r.plan.Sources[p.lan].Less(a.Src)
 	if yields != (c.state != fsm.Master) {
 		p.r.w.fail("%s with priority %d hears %v with priority %d and is %v", p, ours, a.Src, a.Priority, c.state)
 	}
@@ -231,13 +243,17 @@ func (c *local) checkTimers(p *port, ev fsm.Event, wake deadline) {
 			w.fail("%s has advertised %d times in %v", p, c.ticked, w.now-c.since)
 		}
 	}
-	if !wake.set || wake.at > c.lastSent+interval+tolerance {
+	latest := c.lastSent + interval
+	if c.absence.listens {
+		latest = w.now + interval + skewTime(p.spec, 1, interval)
+	}
+	if !wake.set || wake.at > latest+tolerance {
 		w.fail("%s advertised at %v and wants to be woken at %v", p, c.lastSent, wake.at)
 	}
 }
 
 // checkModel compares an instance that is alone with an independent reckoning.
-func (c *local) checkModel(p *port, at time.Duration, ev fsm.Event, wake deadline) {
+func (c *local) checkModel(p *port, at time.Duration, ev fsm.Event, wake deadline, yields bool) {
 	w, m, from := p.r.w, &c.model, c.step.from
 	priority := effective(p.spec, p.told)
 	var learnable time.Duration
@@ -253,6 +269,10 @@ func (c *local) checkModel(p *port, at time.Duration, ev fsm.Event, wake deadlin
 		if from == fsm.Backup && c.state == fsm.Backup {
 			m.reprioritised(priority)
 		}
+	case fsm.Tick:
+		if from == fsm.Backup && m.known && w.now >= m.down {
+			m.late(w.now)
+		}
 	}
 	m.priority = priority
 	if from != c.state {
@@ -260,6 +280,9 @@ func (c *local) checkModel(p *port, at time.Duration, ev fsm.Event, wake deadlin
 		m.entered(max(at, p.r.silent), c.state, learnable)
 		if _, lost := ev.(fsm.AddressLost); lost {
 			m.down = w.now + skewTime(m.spec, m.priority, m.interval)
+		}
+		if yields {
+			m.down, m.back = at, true
 		}
 	}
 	if c.state != fsm.Backup || !m.known {

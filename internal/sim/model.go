@@ -18,6 +18,8 @@ type model struct {
 	down     time.Duration // when the instance takes over, in world time
 	preempt  time.Duration // end of the preempt delay; 0: not armed
 	known    bool          // down is valid
+	back     bool          // has yielded for having been away: it waits from the next tick on
+	waits    int           // how often in a row it has listened once more
 }
 
 // tolerance is what integer arithmetic may cut off.
@@ -47,7 +49,7 @@ func (m *model) wait(now time.Duration) {
 // entered is told of every transition; interval is that of the advert that
 // caused it, 0 if none did.
 func (m *model) entered(now time.Duration, to fsm.State, interval time.Duration) {
-	m.known, m.preempt = false, 0
+	m.known, m.preempt, m.back, m.waits = false, 0, false, 0
 	switch to {
 	case fsm.Master, fsm.Fault:
 		m.interval, m.sure = m.spec.AdvertInterval, true
@@ -68,10 +70,24 @@ func (m *model) learn(interval time.Duration) {
 func (m *model) heard(now time.Duration, a *advert.Advert) {
 	switch {
 	case a.Priority == 0:
-		m.down = now + skewTime(m.spec, m.priority, m.interval)
+		m.down, m.back = now+skewTime(m.spec, m.priority, m.interval), false
 	case m.obeys(now, a.Priority):
+		m.back, m.waits = false, 0
 		m.learn(a.Interval)
 		m.wait(now)
+	}
+}
+
+// late is told of the tick at which it would take over. One that comes more than
+// an interval late gives others the time of one more advert.
+func (m *model) late(now time.Duration) {
+	switch {
+	case m.back:
+		m.back = false
+		m.wait(now)
+	case now-m.down > m.interval && m.waits < m.spec.DownTimerAdverts:
+		m.waits++
+		m.down = now + m.interval + skewTime(m.spec, m.priority, m.interval)
 	}
 }
 

@@ -76,6 +76,7 @@ type Step struct {
 	Router  int
 	LAN     int
 	For     time.Duration // Pause; Start: a start delay
+	Asleep  bool          // Pause: the whole machine is suspended, its clock and its sockets too
 	Tracker int
 	Verdict fsm.Verdict
 	Parts   []int       // Partition: the part that each router is in
@@ -123,6 +124,9 @@ func (s *Step) describe(p *Plan) string {
 		t := p.Routers[s.Router].Specs[s.LAN].Trackers[s.Tracker]
 		return fmt.Sprintf("%s on %s: script %s is %s", who, lanName(s.LAN), t.Name, s.Verdict)
 	case Pause:
+		if s.Asleep {
+			return fmt.Sprintf("%s is suspended for %v", who, s.For)
+		}
 		return fmt.Sprintf("%s does not run for %v", who, s.For)
 	case Reload:
 		return fmt.Sprintf("%s is reloaded: %s", who, specText(s.Specs[0]))

@@ -28,6 +28,9 @@ type router struct {
 	started bool // the groups have been given Start
 	life    int  // counts starts and ends
 	paused  bool
+	asleep  bool          // paused with the whole machine
+	dozed   time.Duration // when that began
+	slept   time.Duration // how much of the world's time the clock has missed
 	silent  time.Duration // end of a start delay
 	groups  []*group
 	ports   []*port
@@ -80,10 +83,10 @@ func newRouter(w *world, i int) *router {
 }
 
 // clock is what the router's clock shows at a moment of the world: no two agree.
-func (r *router) clock(at time.Duration) time.Time { return epoch.Add(r.plan.Clock + at) }
+func (r *router) clock(at time.Duration) time.Time { return epoch.Add(r.plan.Clock + at - r.slept) }
 
 // since is the inverse of clock.
-func (r *router) since(t time.Time) time.Duration { return t.Sub(epoch) - r.plan.Clock }
+func (r *router) since(t time.Time) time.Duration { return t.Sub(epoch) - r.plan.Clock + r.slept }
 
 func (r *router) start(delay time.Duration) {
 	r.on, r.started, r.life, r.paused, r.inbox = true, false, r.life+1, false, nil
@@ -177,9 +180,9 @@ func (r *router) verdict(l, tracker int, v fsm.Verdict) {
 	}
 }
 
-func (r *router) pause(d time.Duration) {
+func (r *router) pause(d time.Duration, asleep bool) {
 	if r.on && !r.paused {
-		r.paused = true
+		r.paused, r.asleep, r.dozed = true, asleep, r.w.now
 		r.later(d, &item{resume: true})
 	}
 }
@@ -189,6 +192,13 @@ func (r *router) pause(d time.Duration) {
 func (r *router) resume() {
 	r.paused = false
 	r.w.note("%s runs again", r.plan.Name)
+	if r.asleep {
+		d := r.w.now - r.dozed
+		r.slept += d
+		for _, g := range r.groups {
+			r.give(g, fsm.All, fsm.Slept{For: d})
+		}
+	}
 	r.reconfigure()
 	for _, p := range r.ports {
 		if p.linkUp != p.plugged {
@@ -259,7 +269,7 @@ func (r *router) arrives(l int, p *packet, life int) {
 		return
 	}
 	if r.paused {
-		if len(r.inbox) < inboxSize {
+		if len(r.inbox) < inboxSize && !r.asleep {
 			r.inbox = append(r.inbox, waiting{r.w.now, l, *p})
 		}
 		return
@@ -319,7 +329,7 @@ func (r *router) giveAt(at time.Duration, g *group, id fsm.ID, ev fsm.Event) {
 		w.record(r, trace.Line{ID: r.lanOf(g, id), Event: ev})
 	}
 	for _, p := range g.ports {
-		p.local.before()
+		p.local.before(at)
 	}
 	for _, o := range g.g.Step(r.clock(at), id, ev) {
 		if w.say != nil {

@@ -146,7 +146,7 @@ func (w *world) step(s *Step) {
 	case Track:
 		r.verdict(s.LAN, s.Tracker, s.Verdict)
 	case Pause:
-		r.pause(s.For)
+		r.pause(s.For, s.Asleep)
 	case Reload:
 		r.reload(s.Specs)
 	case LoseAddr:

@@ -56,19 +56,23 @@ var lines = []struct {
 	},
 	{`   0.000000 0 < track index=0 verdict=unknown`, Line{Event: fsm.TrackChanged{}}},
 	{
+		`   0.000000 0 < silent addr=192.0.2.1 why="BFD session b is down"`,
+		Line{Event: fsm.PeerSilent{Addr: netip.MustParseAddr("192.0.2.1"), Why: "BFD session b is down"}},
+	},
+	{
 		`   0.000000 0 < lost addr=192.0.2.100/24 link=eth0 why="removed by \"ip\""`,
 		Line{Event: fsm.AddressLost{Addr: "192.0.2.100/24", Link: "eth0", Why: `removed by "ip"`}},
 	},
 	{
 		`   0.000000 0 < reconfigure addresses-added name="VI 1" version=2 vrid=7 ipv6 unicast addresses=2 priority=255 start-master ` +
 			`interval=2s down-adverts=4 nopreempt preempt-delay=1m0s lower-prio-no-advert higher-prio-send-advert ` +
-			`skip-address-check dont-track-primary garp-repeat=5 garp-delay=5s garp-refresh=1h0m0s garp-refresh-repeat=1 ` +
+			`skip-address-check dont-track-primary late-priority=150 garp-repeat=5 garp-delay=5s garp-refresh=1h0m0s garp-refresh-repeat=1 ` +
 			`garp-lower-repeat=3 garp-lower-delay=2s tracker=script:-20:reverse:chk tracker="file:0:normal:a: b" ` +
 			`config-fault="duplicate VRID" strict-compat`,
 		Line{Event: fsm.Reconfigured{AddressesAdded: true, Spec: &fsm.Spec{
 			Name: "VI 1", Version: 2, VRID: 7, IPv6: true, Unicast: true, Addresses: 2, Priority: 255, StartMaster: true,
 			AdvertInterval: 2 * time.Second, DownTimerAdverts: 4, NoPreempt: true, PreemptDelay: time.Minute,
-			LowerPrioNoAdvert: true, HigherPrioSendAdvert: true, SkipAddressCheck: true, DontTrackPrimary: true,
+			LowerPrioNoAdvert: true, HigherPrioSendAdvert: true, SkipAddressCheck: true, DontTrackPrimary: true, LatePriority: 150,
 			GARP: fsm.GARP{
 				Repeat: 5, Delay: 5 * time.Second, Refresh: time.Hour, RefreshRepeat: 1, LowerRepeat: 3, LowerDelay: 2 * time.Second,
 			},
@@ -109,6 +113,7 @@ var lines = []struct {
 	{`   0.000000 * = wake at=3.609375`, Line{ID: fsm.All, Wake: &Wake{Set: true, At: 3609375 * time.Microsecond}}},
 	{`   0.000000 * = wake`, Line{ID: fsm.All, Wake: &Wake{}}},
 	{`  -0.000001 0 < tick`, Line{At: -time.Microsecond, Event: fsm.Tick{}}},
+	{`   0.000000 * < slept for=1m30s`, Line{ID: fsm.All, Event: fsm.Slept{For: 90 * time.Second}}},
 	{`0.000000001 0 < tick`, Line{At: 1, Event: fsm.Tick{}}},
 	{`86400.000000 12 < tick`, Line{At: 24 * time.Hour, ID: 12, Event: fsm.Tick{}}},
 }
@@ -148,8 +153,8 @@ func TestLinesAreComplete(t *testing.T) {
 			t.Errorf("%s: no line sets every field", name)
 		}
 	}
-	if len(complete) != 20 {
-		t.Errorf("%d kinds of events and actions, want all 20", len(complete))
+	if len(complete) != 22 {
+		t.Errorf("%d kinds of events and actions, want all 22", len(complete))
 	}
 }
 

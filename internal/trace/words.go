@@ -20,6 +20,9 @@ func (f *fields) writeEvent(ev fsm.Event) string {
 		return "stop"
 	case fsm.Tick:
 		return "tick"
+	case fsm.Slept:
+		f.duration("for", &e.For)
+		return "slept"
 	case *fsm.AdvertReceived:
 		f.advert(e)
 		return "advert"
@@ -35,6 +38,9 @@ func (f *fields) writeEvent(ev fsm.Event) string {
 	case fsm.TrackChanged:
 		f.track(&e)
 		return "track"
+	case fsm.PeerSilent:
+		f.silent(&e)
+		return "silent"
 	case fsm.AddressLost:
 		f.lost(&e)
 		return "lost"
@@ -57,6 +63,10 @@ func (f *fields) readEvent(word string) fsm.Event {
 		return e
 	case "tick":
 		return fsm.Tick{}
+	case "slept":
+		var e fsm.Slept
+		f.duration("for", &e.For)
+		return e
 	case "advert":
 		var e fsm.AdvertReceived
 		f.advert(&e)
@@ -76,6 +86,10 @@ func (f *fields) readEvent(word string) fsm.Event {
 	case "track":
 		var e fsm.TrackChanged
 		f.track(&e)
+		return e
+	case "silent":
+		var e fsm.PeerSilent
+		f.silent(&e)
 		return e
 	case "lost":
 		var e fsm.AddressLost
@@ -270,6 +284,11 @@ func (f *fields) track(e *fsm.TrackChanged) {
 	f.text("why", &e.Why)
 }
 
+func (f *fields) silent(e *fsm.PeerSilent) {
+	f.addr("addr", &e.Addr)
+	f.text("why", &e.Why)
+}
+
 func (f *fields) lost(e *fsm.AddressLost) {
 	f.text("addr", &e.Addr)
 	f.text("link", &e.Link)
@@ -337,6 +356,7 @@ func (f *fields) spec(s *fsm.Spec) {
 	f.flag("higher-prio-send-advert", &s.HigherPrioSendAdvert)
 	f.flag("skip-address-check", &s.SkipAddressCheck)
 	f.flag("dont-track-primary", &s.DontTrackPrimary)
+	f.small("late-priority", &s.LatePriority)
 	f.number("garp-repeat", &s.GARP.Repeat)
 	f.duration("garp-delay", &s.GARP.Delay)
 	f.duration("garp-refresh", &s.GARP.Refresh)

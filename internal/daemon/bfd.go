@@ -1,0 +1,130 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/bfd"
+	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/fsm"
+)
+
+// sessions are the BFD sessions that run. The manager's.
+type sessions struct {
+	peers  *bfd.Peers
+	cancel context.CancelFunc
+	done   chan struct{}
+	ends   map[string]netip.Addr // of each session, the neighbour
+}
+
+// trackSessions runs the BFD sessions of the configuration. Those that are
+// there already go on.
+func (d *Daemon) trackSessions(cfg *config.Config) {
+	specs, ends := d.sessionSpecs(cfg)
+	if d.sessions == nil {
+		if len(specs) == 0 {
+			return
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		s := &sessions{cancel: cancel, done: make(chan struct{}), peers: bfd.New(bfd.Options{
+			State: func(name string, c bfd.Changed) { d.do(func() { d.sessionChanged(name, c) }) },
+			Log: func(detail bool, text string) {
+				if detail {
+					d.log.detailf("%s", text)
+				} else {
+					d.log.infof("%s", text)
+				}
+			},
+		})}
+		go func() {
+			defer close(s.done)
+			s.peers.Run(ctx)
+		}()
+		d.sessions = s
+	}
+	for name := range ends {
+		k := trackKey{fsm.TrackBFD, name}
+		if d.sessions.ends[name] != ends[name] || d.verdicts[k].verdict == fsm.Unknown {
+			d.verdicts[k] = verdict{fsm.Bad, "BFD session " + name + " is not up yet"}
+		}
+	}
+	d.sessions.ends = ends
+	d.sessions.peers.Set(specs)
+}
+
+// sessionSpecs translates what instances may track.
+func (d *Daemon) sessionSpecs(cfg *config.Config) ([]bfd.Spec, map[string]netip.Addr) {
+	var specs []bfd.Spec
+	ends := map[string]netip.Addr{}
+	for _, b := range cfg.BFDs {
+		if !b.ForVRRP {
+			continue
+		}
+		s := bfd.Spec{
+			Name: b.Name, Neighbor: b.Neighbor, Source: b.Source, Multihop: b.Multihop, TTL: b.TTL,
+			MinTTL: max(0, b.TTL-b.MaxHops),
+			Config: bfd.Config{MinTx: b.MinTx, MinRx: b.MinRx, IdleTx: b.IdleTx, Multiplier: uint8(b.Multiplier), Passive: b.Passive},
+		}
+		if b.MaxHops < 0 {
+			s.MinTTL = 0
+		}
+		if !b.TTLSet && !b.Multihop && !d.opt.StrictCompat {
+			// RFC 5881 section 5 wants 255, which keepalived sends over IPv4 only.
+			// What it sends over IPv6 is taken all the same.
+			s.TTL = 255
+		}
+		specs = append(specs, s)
+		ends[b.Name] = b.Neighbor.WithZone("")
+	}
+	return specs, ends
+}
+
+// sessionChanged tells those who track the session. That a neighbour says it is
+// administratively down tells nothing about the path to it.
+func (d *Daemon) sessionChanged(name string, c bfd.Changed) {
+	if c.Peaceful || c.To == bfd.Init || d.sessions == nil {
+		return
+	}
+	end, known := d.sessions.ends[name]
+	if !known {
+		return
+	}
+	k := trackKey{fsm.TrackBFD, name}
+	v := verdict{fsm.Good, "BFD session " + name + " is up"}
+	word := "UP"
+	if c.To != bfd.Up {
+		v, word = verdict{fsm.Bad, fmt.Sprintf("BFD session %s is down: %s", name, c.Cause)}, "DOWN"
+	}
+	if d.verdicts[k] != v {
+		for _, w := range d.watchers[k] {
+			d.log.infof("VRRP_Instance(%s) Tracked BFD instance %s is %s", w.m.name(), name, word)
+		}
+	}
+	d.report(k, v)
+	if c.From != bfd.Up || c.Diag != bfd.DiagExpired {
+		return
+	}
+	told := map[*runner]bool{}
+	for _, w := range d.watchers[k] {
+		if r := w.m.runner; !told[r] {
+			told[r] = true
+			r.post(w.m.id, fsm.PeerSilent{Addr: end, Why: v.why})
+		}
+	}
+}
+
+// stopSessions ends all sessions; their neighbours are told that it is no
+// failure.
+func (d *Daemon) stopSessions(limit time.Duration) {
+	if d.sessions == nil {
+		return
+	}
+	d.sessions.cancel()
+	select {
+	case <-d.sessions.done:
+	case <-time.After(limit):
+	}
+	d.sessions = nil
+}
