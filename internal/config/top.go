@@ -63,7 +63,7 @@ var topKeywords = &table[*Config]{rows: []keyword[*Config]{
 		set: readTrackGroup, sub: func() []Keyword { return trackGroupKeywords.describe() },
 	},
 	{
-		name: "garp_group", args: "{ ... }", status: pending, shape: block, doc: "Interfaces that share a rate of announcements.", example: "garp_group {",
+		name: "garp_group", args: "{ ... }", shape: block, doc: "Interfaces that share a rate of announcements.", example: "garp_group {",
 		set: readGARPGroup, sub: func() []Keyword { return garpGroupKeywords.describe() },
 	},
 	{

@@ -22,14 +22,7 @@ type job struct {
 	epoch   uint64 // of an announcement: void once addresses were released
 	source  netip.Addr
 	notify  *stateNote
-}
-
-// stateNote is what a notification tells.
-type stateNote struct {
-	to       fsm.State
-	priority uint8
-	group    bool // of the sync group, not of the member
-	lower    bool // an advert of lower priority was heard
+	reached chan struct{} // closed when all before it has been done
 }
 
 // kernelTimeout bounds one request to the kernel: a stuck one must not stay in
@@ -100,5 +93,7 @@ func (d *Daemon) work(j job) {
 		d.announceSource(j.m, j.source)
 	case j.notify != nil:
 		d.notifyState(j.m, j.notify)
+	case j.reached != nil:
+		close(j.reached)
 	}
 }

@@ -43,6 +43,7 @@ type member struct {
 	sock atomic.Pointer[socket]
 
 	// Of the runner's goroutine.
+	priority uint8 // last reported
 	packet   []byte
 	ipID     uint16
 	sendErr  string
@@ -63,6 +64,9 @@ type member struct {
 }
 
 func (m *member) name() string { return m.set.Load().cfg.Name }
+
+// state is the state last reported.
+func (m *member) state() fsm.State { return fsm.State(m.published.Load()) }
 
 // sendPause is the time between two log lines about the same failure to send.
 const sendPause = time.Minute

@@ -165,9 +165,19 @@ func fixedChanges(old, now *config.Config) []string {
 func (d *Daemon) change(cfg *config.Config) error {
 	told := d.sockets.tell
 	d.sockets.tell = cfg.Global.LogUnknownVRIDs
+	before, groups := d.members, map[string]bool{}
+	for _, r := range d.runners {
+		groups[r.group.Name()] = true
+	}
+	d.fifos.hold() // what is told from here on is for the FIFOs of the new configuration
+	defer d.releaseLines()
 	if err := d.arrange(cfg, false); err != nil {
 		d.sockets.tell = told
 		return err
+	}
+	d.tellBy(cfg)
+	if cfg.Global.More.FIFOStatesOnReload {
+		d.tellAgain(before, groups)
 	}
 	for _, s := range d.sockets.sorted() {
 		s.tell.Store(d.sockets.tell)
