@@ -43,7 +43,7 @@ var topKeywords = &table[*Config]{rows: []keyword[*Config]{
 		},
 	},
 	{
-		name: "static_routes", args: "{ ROUTE... }", status: pending, shape: values, doc: "Routes the machine has while the daemon runs.", example: "static_routes { 198.51.100.0/24 via 192.0.2.1 dev eth1 }",
+		name: "static_routes", args: "{ ROUTE... }", shape: values, doc: "Routes the machine has while the daemon runs.", example: "static_routes { 198.51.100.0/24 via 192.0.2.1 dev eth1 }",
 		set: func(l *loader, cfg *Config, a *syntax.Args) {
 			if r, ok := l.route(a, true); ok {
 				cfg.StaticRoutes = append(cfg.StaticRoutes, r)
@@ -51,7 +51,7 @@ var topKeywords = &table[*Config]{rows: []keyword[*Config]{
 		},
 	},
 	{
-		name: "static_rules", args: "{ RULE... }", status: pending, shape: values, doc: "Routing rules the machine has while the daemon runs.", example: "static_rules { from 192.0.2.0/24 table 100 priority 500 }",
+		name: "static_rules", args: "{ RULE... }", shape: values, doc: "Routing rules the machine has while the daemon runs.", example: "static_rules { from 192.0.2.0/24 table 100 priority 500 }",
 		set: func(l *loader, cfg *Config, a *syntax.Args) {
 			if r, ok := l.rule(a, true); ok {
 				cfg.StaticRules = append(cfg.StaticRules, r)
@@ -59,11 +59,11 @@ var topKeywords = &table[*Config]{rows: []keyword[*Config]{
 		},
 	},
 	{
-		name: "track_group", args: "NAME { ... }", status: pending, shape: block, doc: "Instances whose routes and addresses follow a static one.", example: "track_group GRP1 {",
+		name: "track_group", args: "NAME { ... }", shape: block, doc: "Instances whose routes and addresses follow a static one.", example: "track_group GRP1 {",
 		set: readTrackGroup, sub: func() []Keyword { return trackGroupKeywords.describe() },
 	},
 	{
-		name: "garp_group", args: "{ ... }", status: pending, shape: block, doc: "Interfaces that share a rate of announcements.", example: "garp_group {",
+		name: "garp_group", args: "{ ... }", shape: block, doc: "Interfaces that share a rate of announcements.", example: "garp_group {",
 		set: readGARPGroup, sub: func() []Keyword { return garpGroupKeywords.describe() },
 	},
 	{

@@ -54,6 +54,7 @@ func newLinkLab(t *testing.T, conf string) *linkLab {
 	l := &linkLab{Daemon: standIn(t, conf), t: t, log: &lineLog{}}
 	l.Daemon.log = &logger{slog.New(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	l.monitor = kernel.NewMonitor(kernel.MonitorOptions{})
+	l.static = newStatics(l.Daemon)
 	l.links["eth0"] = testLink("eth0", 2, linkRuns)
 	l.links["eth1"] = testLink("eth1", 3, linkRuns)
 	l.delayCarriers(l.cfg)

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"context"
 	"net/netip"
 	"slices"
 	"time"
@@ -32,17 +31,28 @@ func (d *Daemon) kernelEvent(e kernel.Event) {
 		}
 		d.promoteLink(e.Link.Name)
 		d.carrierMoved(e.Link)
+		d.suspectLink(e.Link.Name)
 	case kernel.LinkChanged:
 		d.links[e.New.Name] = e.New
 		d.carrierMoved(e.New)
+		if e.Old.Up != e.New.Up || e.Old.AdminUp != e.New.AdminUp {
+			d.suspectLink(e.New.Name)
+		}
 	case kernel.LinkGone:
 		d.linkGone(e.Link)
+		d.suspectLink(e.Link.Name)
 	case kernel.AddressAdded:
 		d.addressMoved(e.Link, e.Addr, true)
 	case kernel.AddressChanged:
 		d.addressMoved(e.Link, e.New, true)
+		d.suspectAddress(e.Link, e.New, e.By)
 	case kernel.AddressRemoved:
 		d.addressMoved(e.Link, e.Addr, false)
+		d.suspectAddress(e.Link, e.Addr, e.By)
+	case kernel.Disturbed:
+		d.disturbed(e)
+	case kernel.Reread:
+		d.suspectAll()
 	}
 }
 
@@ -125,7 +135,6 @@ func (d *Daemon) addressMoved(l *kernel.Link, a kernel.AddrState, there bool) {
 	if d.links[l.Name] != nil {
 		d.links[l.Name] = l
 	}
-	addr := a.Prefix.Addr()
 	if d.opt.LogAddresses {
 		what := "removed"
 		if there {
@@ -134,40 +143,9 @@ func (d *Daemon) addressMoved(l *kernel.Link, a kernel.AddrState, there bool) {
 		d.log.infof("Netlink reports address %s %s on %s", a.Prefix, what, l.Name)
 	}
 	for _, m := range d.ordered {
-		set := m.set.Load()
-		if !there && set.vips[addr] {
-			// Perhaps our own doing, perhaps long repaired: the hands, who own
-			// the addresses, find out.
-			m.runner.hands.push(job{m: m, lost: &lostAddress{addr: addr, link: l.Name}})
-		}
-		if set.cfg.Interface == l.Name {
+		if m.set.Load().cfg.Interface == l.Name {
 			d.refreshLogged(m)
 		}
-	}
-}
-
-type lostAddress struct {
-	addr netip.Addr
-	link string
-}
-
-// addressLost finds out whether addresses that are held are gone. It runs on
-// the hands' goroutine: only there is it certain what is held.
-func (d *Daemon) addressLost(m *member, l *lostAddress) {
-	if !m.holding || d.stopping.Load() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
-	defer cancel()
-	gone, err := m.holder.Check(ctx)
-	if err != nil {
-		d.log.infof("(%s) looking for lost addresses: %v", m.name(), err)
-	}
-	for _, a := range gone {
-		if d.opt.StrictCompat {
-			d.log.detailf("Netlink reflector reports IP %s removed from %s", a.Prefix.Addr(), a.Link)
-		}
-		m.runner.post(m.id, fsm.AddressLost{Addr: a.Prefix.String(), Link: a.Link, Why: "was removed by another program"})
 	}
 }
 

@@ -95,6 +95,7 @@ func (sv *survey) instance(m *member) dump.Instance {
 	}
 	held := i.State == dump.Master
 	i.Addresses, i.Excluded = sv.addresses(c.Addresses, held), sv.addresses(c.Excluded, held)
+	i.Routes, i.Rules = routeTexts(c.More.Routes), ruleTexts(c.More.Rules)
 	sv.running(&i, set, &v)
 	unicast(&i, c)
 	sv.instanceScripts(&i, set)
@@ -168,7 +169,7 @@ func statsOf(s *fsm.Stats) dump.Stats {
 		AdvertInterval: n[advert.CounterInterval], AddressList: s.AddressList + n[advert.CounterAddressList],
 		AuthInvalidType: n[advert.CounterAuthType], AuthTypeMismatch: n[advert.CounterAuthMismatch],
 		AuthFailure:  n[advert.CounterAuthFailure],
-		ZeroReceived: s.ZeroReceived, ZeroSent: s.ZeroSent,
+		ZeroReceived: s.ZeroReceived, ZeroSent: s.ZeroSent, Restored: s.Restored,
 	}
 }
 

@@ -64,6 +64,7 @@ func (sv *survey) data() *dump.Data {
 	cfg := sv.d.cfg
 	data := &dump.Data{
 		Global: globalOf(cfg, sv.d.opt.Umask, sv.d.reloadAt()), Static: sv.addresses(cfg.Static, true),
+		StaticRoutes: routeTexts(cfg.StaticRoutes), StaticRules: ruleTexts(cfg.StaticRules), TrackGroups: trackGroups(cfg.TrackGroups),
 		Instances: sv.instances(), Sockets: sv.sockets(),
 		Scripts: sv.scripts(), Files: sv.trackFiles(), Processes: sv.processes(), Interfaces: sv.interfaces(),
 	}

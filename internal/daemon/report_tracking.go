@@ -109,7 +109,7 @@ func (sv *survey) trackedBy(kind fsm.TrackKind, name string) []dump.Track {
 	add := func(list []*member, itself bool) {
 		for _, m := range list {
 			set := m.set.Load()
-			if t, ok := trackOf(set, kind, name); ok && tracksItself(set.cfg, kind, name) == itself {
+			if t, ok := trackOf(set, kind, name); ok && (tracksItself(set.cfg, kind, name) || sv.tracksStatic(set.cfg, kind, name)) == itself {
 				all = append(all, t)
 			}
 		}
@@ -130,13 +130,23 @@ func trackOf(set *settings, kind fsm.TrackKind, name string) (dump.Track, bool) 
 	return dump.Track{Name: set.cfg.Name}, primary
 }
 
+// tracksStatic tells whether an instance tracks something for the sake of what is
+// static.
+func (sv *survey) tracksStatic(c *config.Instance, kind fsm.TrackKind, name string) bool {
+	return slices.ContainsFunc(staticTrackers(sv.d.cfg, c.Name, sv.d.opt.StrictCompat), func(t fsm.Tracker) bool {
+		return t.Kind == kind && t.Name == name
+	})
+}
+
 // tracksItself tells whether an instance tracks something without its group.
 func tracksItself(c *config.Instance, kind fsm.TrackKind, name string) bool {
 	var list []config.Track
 	switch kind {
 	case fsm.TrackInterface:
 		onIt := func(a config.Address) bool { return a.Dev == name && !a.NoTrack }
-		if c.Interface == name || slices.ContainsFunc(c.Addresses, onIt) || slices.ContainsFunc(c.Excluded, onIt) {
+		over := func(r config.Route) bool { return r.Dev == name && !r.NoTrack }
+		if c.Interface == name || slices.ContainsFunc(c.Addresses, onIt) || slices.ContainsFunc(c.Excluded, onIt) ||
+			slices.ContainsFunc(c.More.Routes, over) {
 			return true
 		}
 		list = c.TrackInterfaces

@@ -126,7 +126,7 @@ func (d *Daemon) startScript(c *config.Script, kept *track.ScriptState) *scriptT
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &scriptTracker{cfg: c, cancel: cancel, done: make(chan struct{})}
 	t.script = track.NewScript(track.ScriptConfig{
-		Name: c.Name, Cmd: command(&c.Command), Interval: c.Interval, Timeout: c.Timeout, Rise: c.Rise, Fall: c.Fall,
+		Name: c.Name, Cmd: d.command(&c.Command), Interval: c.Interval, Timeout: c.Timeout, Rise: c.Rise, Fall: c.Fall,
 		StrictCompat: d.opt.StrictCompat, Restore: kept, Log: d.scriptLog,
 		Verdict: func(name string, good bool, why string) {
 			d.do(func() {
@@ -151,10 +151,10 @@ func verdictOf(good bool, why string) verdict {
 }
 
 // command is a configured command as spawn runs it.
-func command(c *config.Command) spawn.Cmd {
+func (d *Daemon) command(c *config.Command) spawn.Cmd {
 	return spawn.Cmd{
 		Argv: c.Argv, Path: c.Path, Shell: c.Shell, Raw: c.Raw, FileTest: c.FileTest,
-		SetUser: true, UID: c.User.UID, GID: c.User.GID,
+		SetUser: true, UID: c.User.UID, GID: c.User.GID, Capture: d.opt.LogScriptOutput,
 	}
 }
 

@@ -41,6 +41,14 @@ func (p *printer) group(g *Group) {
 	p.notify("Generic", g.Notify.Any)
 }
 
+func (p *printer) trackGroup(g *TrackGroup) {
+	p.line(1, "Static Track Group = %s", g.Name)
+	p.line(3, "VRRP member instances :")
+	for _, name := range g.Members {
+		p.line(5, "%s", name)
+	}
+}
+
 func (p *printer) script(s *Script) {
 	p.line(1, "VRRP Script = %s", s.Name)
 	p.line(3, "Command = %s", &s.Command)

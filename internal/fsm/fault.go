@@ -165,24 +165,6 @@ func (m *instance) sourceChanged(now time.Time, addr netip.Addr) {
 	m.judge(now, "source address "+addr.String())
 }
 
-func (m *instance) addressLost(now time.Time, ev AddressLost) {
-	if m.state != Master {
-		return
-	}
-	cause := fmt.Sprintf("address %s on %s %s", ev.Addr, ev.Link, ev.Why)
-	if m.spec.StrictCompat {
-		m.logf(true, "%s", cause)
-		m.g.handOver(now, m, cause)
-		return
-	}
-	m.logf(!m.restore.worthSaying(now), "%s", cause)
-	if m.late.listening { // they may not be ours any more
-		m.restore.at = now
-		return
-	}
-	m.restoreSoon(now)
-}
-
 // handOver is keepalived's way with a lost address: every Master of the group
 // gives up, to itself or to somebody better, after no more than Skew_Time. The
 // group itself reports only that it is Master again.
