@@ -62,8 +62,9 @@ type options struct {
 	testHostDump  bool            // --config-test-host-dump, ours
 	configFD      int             // --config-fd; -1: none
 
-	strictCompat bool   // --strict-compat, ours
-	record       string // --record, ours: where everything that happens is written
+	strictCompat    bool   // --strict-compat, ours
+	logScriptOutput bool   // --log-script-output, ours
+	record          string // --record, ours: where everything that happens is written
 
 	// notes tell that something given is not served here; main logs them.
 	notes []string
@@ -194,6 +195,7 @@ func (c *commandLine) define() {
 	f.BoolP(flagVersion, "v", false, "")
 	f.BoolP(flagHelp, "h", false, "")
 	f.BoolVar(&o.strictCompat, "strict-compat", false, "")
+	f.BoolVar(&o.logScriptOutput, "log-script-output", false, "")
 	f.StringVar(&o.record, flagRecord, "", "")
 	f.String(flagTestFormat, "", "")
 	f.StringVar(&o.testHost, flagTestHost, "", "")

@@ -138,9 +138,9 @@ func (p *program) hold() int {
 		ConfigFile: opts.configFile, Load: load, Log: log, Detail: opts.detail > 0,
 		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
 		IgnoreInterrupt: opts.ignoreSigint, Umask: umask(opts, cfg), Version: version,
-		Record: opts.record, Started: p.back.Ready, Signals: p.signals,
+		LogScriptOutput: opts.logScriptOutput,
+		Record:          opts.record, Started: p.back.Ready, Signals: p.signals,
 	})
-	log.Info(fmt.Sprintf("Starting VRRP child process, pid=%d", os.Getpid()))
 	err = d.Run(context.Background())
 	switch {
 	case errors.Is(err, daemon.ErrPermission):

@@ -23,7 +23,7 @@ var globalKeywords = &table[*Global]{rows: []keyword[*Global]{
 		sub: func() []Keyword { return globalDefs().describe() },
 	},
 	{
-		name: "linkbeat_use_polling", status: pending, doc: "Poll the link state of all interfaces.", example: "linkbeat_use_polling",
+		name: "linkbeat_use_polling", doc: "Poll the link state of all interfaces.", example: "linkbeat_use_polling",
 		set: switchOn(func(g *Global) *bool { return &g.More.LinkbeatPolling }),
 	},
 	{

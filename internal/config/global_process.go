@@ -43,27 +43,27 @@ var globalProcess = append(processRows(), []keyword[*Global]{
 		set: setProcessName(func(*Global) *string { return new(string) }),
 	},
 	{
-		name: "vrrp_netlink_cmd_rcv_bufs", args: "BYTES", status: pending, doc: "Receive buffer of the netlink command socket.", example: "vrrp_netlink_cmd_rcv_bufs 1048576",
+		name: "vrrp_netlink_cmd_rcv_bufs", args: "BYTES", doc: "Receive buffer of the netlink command socket.", example: "vrrp_netlink_cmd_rcv_bufs 1048576",
 		set: bufferSize(func(g *Global) *uint32 { return &g.More.ReceiveBuffers.Command }),
 	},
 	{
-		name: "vrrp_netlink_cmd_rcv_bufs_force", args: "[BOOL]", status: pending, doc: "Exceed the system's limit for it.", example: "vrrp_netlink_cmd_rcv_bufs_force true",
+		name: "vrrp_netlink_cmd_rcv_bufs_force", args: "[BOOL]", doc: "Exceed the system's limit for it.", example: "vrrp_netlink_cmd_rcv_bufs_force true",
 		set: plainBool(func(g *Global) *bool { return &g.More.ReceiveBuffers.CommandForce }),
 	},
 	{
-		name: "vrrp_netlink_monitor_rcv_bufs", args: "BYTES", status: pending, doc: "Receive buffer of the netlink monitor socket.", example: "vrrp_netlink_monitor_rcv_bufs 1048576",
+		name: "vrrp_netlink_monitor_rcv_bufs", args: "BYTES", doc: "Receive buffer of the netlink monitor socket.", example: "vrrp_netlink_monitor_rcv_bufs 1048576",
 		set: bufferSize(func(g *Global) *uint32 { return &g.More.ReceiveBuffers.Monitor }),
 	},
 	{
-		name: "vrrp_netlink_monitor_rcv_bufs_force", args: "[BOOL]", status: pending, doc: "Exceed the system's limit for it.", example: "vrrp_netlink_monitor_rcv_bufs_force true",
+		name: "vrrp_netlink_monitor_rcv_bufs_force", args: "[BOOL]", doc: "Exceed the system's limit for it.", example: "vrrp_netlink_monitor_rcv_bufs_force true",
 		set: plainBool(func(g *Global) *bool { return &g.More.ReceiveBuffers.MonitorForce }),
 	},
 	{
-		name: "process_monitor_rcv_bufs", args: "BYTES", status: pending, doc: "Receive buffer of the process event socket.", example: "process_monitor_rcv_bufs 1048576",
+		name: "process_monitor_rcv_bufs", args: "BYTES", doc: "Receive buffer of the process event socket.", example: "process_monitor_rcv_bufs 1048576",
 		set: bufferSize(func(g *Global) *uint32 { return &g.More.ProcessMonitorRcvBufs }),
 	},
 	{
-		name: "process_monitor_rcv_bufs_force", args: "[BOOL]", status: pending, doc: "Exceed the system's limit for it.", example: "process_monitor_rcv_bufs_force true",
+		name: "process_monitor_rcv_bufs_force", args: "[BOOL]", doc: "Exceed the system's limit for it.", example: "process_monitor_rcv_bufs_force true",
 		set: plainBool(func(g *Global) *bool { return &g.More.ProcessMonitorRcvForce }),
 	},
 	{

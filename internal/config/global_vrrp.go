@@ -69,11 +69,11 @@ var globalVRRP = []keyword[*Global]{
 		},
 	},
 	{
-		name: "vrrp_garp_interval", args: "SECONDS", status: pending, doc: "Time between gratuitous ARP messages on an interface.", example: "vrrp_garp_interval 0.001",
+		name: "vrrp_garp_interval", args: "SECONDS", doc: "Time between gratuitous ARP messages on an interface.", example: "vrrp_garp_interval 0.001",
 		set: messageInterval(func(g *Global) *time.Duration { return &g.More.GARPInterval }),
 	},
 	{
-		name: "vrrp_gna_interval", args: "SECONDS", status: pending, doc: "Time between neighbour advertisements on an interface.", example: "vrrp_gna_interval 0.001",
+		name: "vrrp_gna_interval", args: "SECONDS", doc: "Time between neighbour advertisements on an interface.", example: "vrrp_gna_interval 0.001",
 		set: messageInterval(func(g *Global) *time.Duration { return &g.More.GNAInterval }),
 	},
 	{

@@ -59,7 +59,7 @@ var groupTable = &table[*groupDraft]{name: "vrrp_sync_group", rows: []keyword[*g
 		},
 	},
 	{
-		name: "track_file", args: "{ FILE [weight N [reverse|noreverse]] ... }", status: pending, shape: values, doc: "Files whose value counts for all members.", example: "track_file { maintenance }",
+		name: "track_file", args: "{ FILE [weight N [reverse|noreverse]] ... }", shape: values, doc: "Files whose value counts for all members.", example: "track_file { maintenance }",
 		set: func(l *loader, g *groupDraft, a *syntax.Args) { l.trackObject(a, g.Name, trackFile, &g.TrackFiles) },
 	},
 	{
@@ -87,7 +87,7 @@ var groupTable = &table[*groupDraft]{name: "vrrp_sync_group", rows: []keyword[*g
 		set: groupScript(func(n *Notify) **Command { return &n.Any }),
 	},
 	{
-		name: "smtp_alert", args: "[BOOL]", status: pending, doc: "Mail state changes.", example: "smtp_alert true",
+		name: "smtp_alert", args: "[BOOL]", doc: "Mail state changes.", example: "smtp_alert true",
 		set: func(l *loader, g *groupDraft, a *syntax.Args) {
 			if v, ok := l.boolean(a, "Invalid vrrp_group smtp_alert parameter %s"); ok {
 				g.smtpAlert = &v
@@ -95,7 +95,7 @@ var groupTable = &table[*groupDraft]{name: "vrrp_sync_group", rows: []keyword[*g
 		},
 	},
 	{
-		name: "notify_priority_changes", args: "[BOOL]", status: pending, doc: "Write the members' changes of priority to the pipes too.", example: "notify_priority_changes true",
+		name: "notify_priority_changes", args: "[BOOL]", doc: "Write the members' changes of priority to the pipes too.", example: "notify_priority_changes true",
 		set: func(l *loader, g *groupDraft, a *syntax.Args) {
 			if v, ok := l.boolean(a, "("+g.Name+") Invalid value '%s' for sync group notify_priority_changes specified"); ok {
 				g.prioChanges = &v

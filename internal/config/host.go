@@ -60,6 +60,7 @@ type Link struct {
 	Kind      string // "macvlan", "ipvlan", "vrf", …; "" for a plain device
 	Base      string // of a macvlan or ipvlan: the interface it sits on
 	Private   bool   // of a macvlan: private mode
+	Table     uint32 // of a VRF: its routing table
 	Master    string // of a member of a VRF or bridge: its master
 	Addresses []netip.Addr
 }

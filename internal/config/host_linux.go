@@ -98,6 +98,9 @@ func linksOf(h *netlink.Handle) ([]Link, error) {
 		if m, ok := l.(*netlink.Macvlan); ok {
 			link.Private = m.Mode == netlink.MACVLAN_MODE_PRIVATE
 		}
+		if v, ok := l.(*netlink.Vrf); ok {
+			link.Table = v.Table
+		}
 		if link.Kind == "macvlan" || link.Kind == "ipvlan" {
 			link.Base = names[a.ParentIndex]
 		}

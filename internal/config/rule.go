@@ -20,6 +20,7 @@ type ruleLine struct {
 	static      bool
 	family      family
 	prioritySet bool
+	protocolSet bool
 	dropped     bool
 }
 
@@ -82,6 +83,9 @@ func (r *ruleLine) settle() {
 	if r.Protocol != keepalivedProtocol && !r.NoTrack {
 		r.a.Report(syntax.General, "Rule cannot be tracked if protocol is not RTPROT_KEEPALIVED(%d), resetting protocol", keepalivedProtocol)
 		r.Protocol = keepalivedProtocol
+	}
+	if r.NoTrack && !r.protocolSet {
+		r.Protocol = 0 // the mark is for those that are tracked
 	}
 	if r.TrackGroup != "" && r.In == "" {
 		r.a.Report(syntax.General, "Static rule cannot have track_group if dev/iif not specified")
@@ -221,7 +225,7 @@ func init() {
 				return
 			}
 			if v, ok := r.l.namedNumber(w, protoNames, 255); ok {
-				r.Protocol = uint8(v)
+				r.Protocol, r.protocolSet = uint8(v), true
 				return
 			}
 			r.a.Report(syntax.InvalidNumber, "%s", syntax.ParseUint(w, 0, 0, 255).Problem)
@@ -324,11 +328,10 @@ func (r *ruleLine) realms(string) {
 	if !ok {
 		return
 	}
-	for part := range strings.SplitSeq(w, "/") {
-		if _, ok := r.l.namedNumber(part, realmNames, 255); !ok {
-			r.drop("Invalid rule realms %s", w)
-			return
-		}
+	numbers, ok := r.l.realms(w)
+	if !ok {
+		r.drop("Invalid rule realms %s", w)
+		return
 	}
 	if r.family == familyUnset {
 		r.family = family4
@@ -337,7 +340,7 @@ func (r *ruleLine) realms(string) {
 		r.drop("realms is only valid for IPv4")
 		return
 	}
-	r.Realms = w
+	r.Realms = numbers
 }
 
 // span reads N-N.

@@ -124,10 +124,25 @@ func (l *loader) settleAdvertInt(d *instanceDraft) {
 		l.general(d.at("advert_int"), "(%s) VRRPv3 advertisement interval %fs must be in units of 10ms - rounding", d.Name, asked.Seconds())
 		d.AdvertInt = min(maxAdvertInt3, max(unit, (asked+unit/2).Truncate(unit)))
 	}
-	for _, b := range l.cfg.Global.More.Debounce {
+	l.settleDebounce(d)
+}
+
+// settleDebounce shortens the delays of the instance's interface: with longer ones
+// the others would have elected a new Master before this one gives up. The skew
+// of the highest priority has to fit in too.
+func (l *loader) settleDebounce(d *instanceDraft) {
+	for i := range l.cfg.Global.More.Debounce {
+		b := &l.cfg.Global.More.Debounce[i]
 		most := time.Duration(d.DownTimerAdverts-1) * d.AdvertInt
-		if b.Interface == d.Interface && (b.Down >= most || b.Up >= most) {
-			l.logged(d.at("interface"), "%s: interface %s debounce timer(s) not less than %d * advert_int - resetting", d.Name, d.Interface, d.DownTimerAdverts-1)
+		switch {
+		case b.Interface != d.Interface || b.Down == 0 && b.Up == 0:
+		case d.DownTimerAdverts == 1:
+			l.logged(d.at("down_timer_adverts"), "%s: cannot use debounce timers with down_timer_adverts = 1 - resetting", d.Name)
+			b.Down, b.Up = 0, 0
+		case b.Down >= most || b.Up >= most:
+			l.logged(d.at("interface"), "%s: interface %s debounce timer(s) not less that %d * advert_int - resetting", d.Name, d.Interface, d.DownTimerAdverts-1)
+			most -= (d.AdvertInt / 256).Truncate(time.Microsecond)
+			b.Down, b.Up = min(b.Down, most), min(b.Up, most)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 package daemon
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -50,6 +50,11 @@ func wantedGroups(cfg *config.Config, strict bool) []wantedGroup {
 	for _, c := range cfg.Instances {
 		byName[c.Name] = c
 	}
+	of := func(c *config.Instance, g *config.SyncGroup) *settings {
+		s := translate(c, g, strict)
+		s.track(staticTrackers(cfg, c.Name, strict))
+		return s
+	}
 	for _, g := range cfg.Groups {
 		for _, name := range g.Members {
 			if byName[name] != nil && groupOf[name] == nil {
@@ -62,7 +67,7 @@ func wantedGroups(cfg *config.Config, strict bool) []wantedGroup {
 	for _, c := range cfg.Instances {
 		g := groupOf[c.Name]
 		if g == nil {
-			all = append(all, wantedGroup{sets: []*settings{translate(c, nil, strict)}})
+			all = append(all, wantedGroup{sets: []*settings{of(c, nil)}})
 			continue
 		}
 		if placed[g] {
@@ -72,7 +77,7 @@ func wantedGroups(cfg *config.Config, strict bool) []wantedGroup {
 		w := wantedGroup{name: g.Name}
 		for _, name := range g.Members {
 			if m := byName[name]; m != nil && groupOf[name] == g {
-				w.sets = append(w.sets, translate(m, g, strict))
+				w.sets = append(w.sets, of(m, g))
 			}
 		}
 		all = append(all, w)
@@ -118,7 +123,10 @@ func (d *Daemon) arrange(cfg *config.Config, first bool) error {
 			d.vips = vips
 			return err
 		}
+		d.resizeBuffers(cfg)
+		d.static.prune(cfg)
 	}
+	d.watch(a.wanted, staticObjects(cfg))
 	a.match()
 	carried := a.dissolve()
 	a.prune()
@@ -254,7 +262,7 @@ func (a *arrangement) prune() {
 	for r, w := range a.keep {
 		for i, s := range w.sets {
 			m := r.members[i]
-			if keep := common(m.set.Load().addresses, s.addresses); len(keep) < len(m.set.Load().addresses) {
+			if keep := kernel.Common(m.set.Load().objects, s.objects); len(keep) < len(m.set.Load().objects) {
 				done := make(chan struct{})
 				r.hands.push(job{m: m, prune: &pruning{keep: keep, done: done}})
 				waits = append(waits, done)
@@ -273,18 +281,8 @@ func (a *arrangement) prune() {
 
 // pruning asks the hands to hold no more than these addresses, if any.
 type pruning struct {
-	keep []kernel.Address
+	keep []kernel.Object
 	done chan struct{}
-}
-
-func common(old, now []kernel.Address) []kernel.Address {
-	var both []kernel.Address
-	for _, a := range old {
-		if slices.Contains(now, a) {
-			both = append(both, a)
-		}
-	}
-	return both
 }
 
 // rebuild makes the runners of the new arrangement and tells those that stay
@@ -311,6 +309,17 @@ func (a *arrangement) rebuild(over map[identity]carried) {
 		d.runners = append(d.runners, r)
 		d.members = append(d.members, r.members...)
 	}
+	d.order()
+}
+
+// order sorts the members by the configuration.
+func (d *Daemon) order() {
+	place := map[*config.Instance]int{}
+	for i, c := range d.cfg.Instances {
+		place[c] = i
+	}
+	d.ordered = slices.Clone(d.members)
+	slices.SortStableFunc(d.ordered, func(a, b *member) int { return cmp.Compare(place[a.set.Load().cfg], place[b.set.Load().cfg]) })
 }
 
 // assemble makes a runner, of new instances and of those carried over.
@@ -333,6 +342,7 @@ func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runne
 			a.summary.added++
 		}
 		m.runner, m.id = r, id
+		m.looking.Store(false) // the hands that were asked are gone
 		r.members = append(r.members, m)
 		if ok {
 			g.Adopt(id, c.c)
@@ -367,12 +377,14 @@ func (a *arrangement) update(m *member, s *settings) {
 		return
 	}
 	a.summary.changed++
-	for _, gone := range old.addresses {
-		if !slices.Contains(s.addresses, gone) {
-			a.d.log.infof("(%s) ip address %s dev %s, no longer exist", s.cfg.Name, gone.Prefix, gone.Link)
+	for _, gone := range kernel.Without(old.objects, s.objects) {
+		if x, ok := gone.(kernel.Address); ok {
+			a.d.log.infof("(%s) ip address %s dev %s, no longer exist", s.cfg.Name, x.Prefix, x.Link)
+		} else {
+			a.d.log.infof("(%s) %v %v, no longer exist", s.cfg.Name, gone.Kind(), gone)
 		}
 	}
-	added := slices.ContainsFunc(s.addresses, func(x kernel.Address) bool { return !slices.Contains(old.addresses, x) })
+	added := slices.ContainsFunc(kernel.Without(s.objects, old.objects), func(o kernel.Object) bool { return o.Kind() == kernel.KindAddress })
 	m.runner.post(m.id, fsm.Reconfigured{Spec: s.spec, AddressesAdded: added})
 	m.rewatch = true
 }
@@ -380,7 +392,7 @@ func (a *arrangement) update(m *member, s *settings) {
 // sameProtocol tells whether two settings differ in nothing that the state
 // machine, the sockets or the kernel would notice.
 func sameProtocol(a, b *settings) bool {
-	return reflect.DeepEqual(a.spec, b.spec) && reflect.DeepEqual(a.expect, b.expect) && slices.Equal(a.addresses, b.addresses) &&
+	return reflect.DeepEqual(a.spec, b.spec) && reflect.DeepEqual(a.expect, b.expect) && kernel.Same(a.objects, b.objects) &&
 		slices.Equal(a.dests, b.dests) && a.ttl == b.ttl && a.cfg.SourceIP == b.cfg.SourceIP
 }
 
@@ -388,9 +400,14 @@ func sameProtocol(a, b *settings) bool {
 // the runners that are new.
 func (a *arrangement) launch(delay time.Duration, first bool) error {
 	d := a.d
+	d.delayCarriers(d.cfg)
 	d.rewire()
 	d.trackSessions(d.cfg)
+	d.sayMissing()
+	d.promote()
+	d.pollCarriers(d.cfg)
 	d.trackProcesses(d.cfg)
+	d.followFiles(d.cfg)
 	d.catchUp() // the first state depends on what runs
 	for _, m := range d.members {
 		if !first {
@@ -409,53 +426,4 @@ func (a *arrangement) launch(delay time.Duration, first bool) error {
 		go r.run()
 	}
 	return nil
-}
-
-// applyAddresses brings the member's addresses to its interfaces. It runs on
-// the hands' goroutine, like everything that uses the holder.
-func (d *Daemon) applyAddresses(m *member) {
-	set := m.set.Load()
-	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
-	defer cancel()
-	d.log.detailf("(%s) setting VIPs.", set.cfg.Name)
-	m.holding = true
-	res, err := m.holder.Apply(ctx, set.addresses)
-	m.sayFailed(res.Failed)
-	if err != nil && !d.opt.StrictCompat {
-		m.runner.post(m.id, fsm.AddressLost{Addr: "set", Link: set.cfg.Interface, Why: "is incomplete: trying again"})
-	}
-}
-
-// sayFailed logs what could not be set: at once when it is something else than
-// before, and otherwise once a minute, since it is tried again each second.
-func (m *member) sayFailed(failed []kernel.Failure) {
-	now, text := time.Now(), fmt.Sprint(failed)
-	if len(failed) > 0 && text == m.failed && now.Sub(m.failedWhen) < sendPause {
-		return
-	}
-	m.failed, m.failedWhen = text, now
-	for _, f := range failed {
-		m.runner.log.infof("(%s) %v", m.name(), f)
-	}
-}
-
-func (d *Daemon) releaseAddresses(ctx context.Context, m *member) {
-	d.log.detailf("(%s) removing VIPs.", m.name())
-	m.holding = false
-	if _, err := m.holder.Release(ctx); err != nil {
-		d.log.infof("(%s) removing addresses: %v", m.name(), err)
-	}
-}
-
-// pruneAddresses gives up addresses that a reload has taken away.
-func (d *Daemon) pruneAddresses(m *member, p *pruning) {
-	defer close(p.done)
-	if !m.holding {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
-	defer cancel()
-	if _, err := m.holder.Apply(ctx, p.keep); err != nil {
-		d.log.infof("(%s) removing addresses: %v", m.name(), err)
-	}
 }

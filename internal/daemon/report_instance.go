@@ -79,7 +79,7 @@ func (sv *survey) instance(m *member) dump.Instance {
 		VRID: c.VRID, Priority: c.Priority, AdvertInterval: c.AdvertInt, LastAdvert: timeOf(m.lastSent.Load()),
 		Accept: c.Accept, NoPreempt: c.NoPreempt, PreemptDelay: c.PreemptDelay, PromoteSecondaries: c.PromoteSecondaries,
 		Auth: auths[c.Auth], V3ChecksumAsV2: c.V3ChecksumAsV2, ReceiveBuffer: int(c.More.KernelRxBuf), Debug: c.Debug,
-		Tracked:   tracked(c.TrackInterfaces, c.TrackScripts, c.TrackProcesses),
+		Tracked:   tracked(c.TrackInterfaces, c.TrackScripts, c.More.TrackFiles, c.TrackProcesses),
 		SMTPAlert: c.SMTPAlert, NotifyDelete: c.Notify.DeletedSet, Notify: notifyOf(&c.Notify),
 		PriorityChanges: c.More.PriorityChanges,
 	}
@@ -95,6 +95,7 @@ func (sv *survey) instance(m *member) dump.Instance {
 	}
 	held := i.State == dump.Master
 	i.Addresses, i.Excluded = sv.addresses(c.Addresses, held), sv.addresses(c.Excluded, held)
+	i.Routes, i.Rules = routeTexts(c.More.Routes), ruleTexts(c.More.Rules)
 	sv.running(&i, set, &v)
 	unicast(&i, c)
 	sv.instanceScripts(&i, set)
@@ -168,7 +169,7 @@ func statsOf(s *fsm.Stats) dump.Stats {
 		AdvertInterval: n[advert.CounterInterval], AddressList: s.AddressList + n[advert.CounterAddressList],
 		AuthInvalidType: n[advert.CounterAuthType], AuthTypeMismatch: n[advert.CounterAuthMismatch],
 		AuthFailure:  n[advert.CounterAuthFailure],
-		ZeroReceived: s.ZeroReceived, ZeroSent: s.ZeroSent,
+		ZeroReceived: s.ZeroReceived, ZeroSent: s.ZeroSent, Restored: s.Restored,
 	}
 }
 

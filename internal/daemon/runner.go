@@ -39,6 +39,11 @@ const (
 	refusalBox = 32
 )
 
+// lowerBox is how many answers to adverts of lower priority wait for the hands: a
+// flood of such adverts must not stand in the way of a release. What the hands
+// have not come to yet stands for what is left out.
+const lowerBox = 16
+
 // runner owns one group.
 type runner struct {
 	group   *fsm.Group
@@ -65,6 +70,7 @@ type runner struct {
 
 	current heard         // the advert being heard: one place for all, so that hearing allocates nothing
 	dropped atomic.Uint64 // adverts that found the box full
+	lowers  atomic.Int32  // notes of adverts of lower priority that wait for the hands
 	fresh   bool          // not started yet; the manager's
 	quit    chan struct{}
 	done    chan struct{}
@@ -303,28 +309,44 @@ func (r *runner) act(now time.Time, outs []fsm.Out) {
 		case fsm.Log:
 			r.log.state(a.Detail, m.name(), a.Text)
 		case fsm.PriorityChanged:
+			m.priority = a.To
 			m.journal.Priority(now, a.From, a.To, a.Cause)
 			r.log.cause(m.name(), a.Cause)
+			if m.set.Load().cfg.More.PriorityChanges {
+				r.note(m, ofPriority, m.state())
+			}
 		case fsm.StateChanged:
 			m.published.Store(uint32(a.To))
+			m.priority = a.Priority
 			m.journal.State(now, a.From.String(), a.To.String(), a.Cause)
 			r.log.cause(m.name(), a.Cause)
-			r.hands.push(job{m: m, notify: &stateNote{to: a.To, priority: a.Priority}})
+			r.note(m, ofInstance, a.To)
 		case fsm.GroupChanged:
-			r.hands.push(job{m: m, notify: &stateNote{to: a.To, group: true}})
+			r.note(m, ofGroup, a.To)
 		case fsm.LowerPriorityHeard:
-			r.hands.push(job{m: m, notify: &stateNote{lower: true}})
+			if r.lowers.Load() < lowerBox {
+				r.lowers.Add(1)
+				r.note(m, ofLower, m.state())
+			}
 		case fsm.AddAddresses:
 			r.hands.push(job{m: m, apply: true})
 		case fsm.RemoveAddresses:
 			m.epoch.Add(1)
 			r.hands.push(job{m: m, release: true})
 		case fsm.Announce:
+			if a.Why == fsm.AnnounceLower && r.lowers.Load() >= lowerBox {
+				break
+			}
 			r.hands.push(job{m: m, rounds: a.Rounds, why: a.Why, epoch: m.epoch.Load()})
 		case fsm.AnnounceSource:
 			r.hands.push(job{m: m, source: a.Addr})
 		}
 	}
+}
+
+// note has the world told of something, after what was asked of the hands before.
+func (r *runner) note(m *member, about topic, to fsm.State) {
+	r.hands.push(job{m: m, notify: &stateNote{topic: about, to: to, priority: m.priority}})
 }
 
 // stop ends the runner after everything that was posted before has been done,

@@ -57,6 +57,15 @@ func (m *instance) sayFaults() {
 	if m.linkDown && !m.spec.DontTrackPrimary {
 		say(":", "(interface %s down)", m.link)
 	}
+	for i := range m.trackers {
+		if s := &m.spec.Trackers[i]; s.Kind == TrackInterface && m.trackerFaults(i) {
+			state := "down"
+			if s.Reverse {
+				state = "up"
+			}
+			say(":", "(interface %s %s)", s.Name, state)
+		}
+	}
 	if !m.source.IsValid() {
 		say("", "(%s)", m.noSource())
 	}
@@ -65,12 +74,7 @@ func (m *instance) sayFaults() {
 			continue
 		}
 		switch s := &m.spec.Trackers[i]; s.Kind {
-		case TrackInterface:
-			state := "down"
-			if s.Reverse {
-				state = "up"
-			}
-			say(":", "(interface %s %s)", s.Name, state)
+		case TrackInterface: // above
 		case TrackScript:
 			say(":", "due to script %s", s.Name)
 		case TrackFile:
@@ -159,24 +163,6 @@ func (m *instance) sourceChanged(now time.Time, addr netip.Addr) {
 	}
 	m.source = addr
 	m.judge(now, "source address "+addr.String())
-}
-
-func (m *instance) addressLost(now time.Time, ev AddressLost) {
-	if m.state != Master {
-		return
-	}
-	cause := fmt.Sprintf("address %s on %s %s", ev.Addr, ev.Link, ev.Why)
-	if m.spec.StrictCompat {
-		m.logf(true, "%s", cause)
-		m.g.handOver(now, m, cause)
-		return
-	}
-	m.logf(!m.restore.worthSaying(now), "%s", cause)
-	if m.late.listening { // they may not be ours any more
-		m.restore.at = now
-		return
-	}
-	m.restoreSoon(now)
 }
 
 // handOver is keepalived's way with a lost address: every Master of the group

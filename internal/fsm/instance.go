@@ -41,7 +41,7 @@ type instance struct {
 	preempt  time.Time // end of preempt_delay; zero: not armed
 
 	announce announceTimers
-	restore  restoreTimer
+	restore  restoring
 	rival    rival
 	refusals refusals
 	late     lateness
@@ -98,7 +98,7 @@ func (m *instance) wake() time.Time {
 	at := m.deadline
 	if m.state == Master && !m.late.listening {
 		at = earlier(at, m.announce.wake())
-		at = earlier(at, m.restore.at)
+		at = earlier(at, m.restore.wake())
 	}
 	return at
 }
@@ -207,7 +207,7 @@ func (m *instance) lead(now time.Time, cause string) {
 	m.stats.BecameMaster++
 	m.deadline = now.Add(m.spec.AdvertInterval)
 	m.peer, m.peerPrio = netip.Addr{}, 0
-	m.restore = restoreTimer{}
+	m.restore = restoring{}
 	m.announceBlock(now)
 	m.become(now, Master, cause)
 	m.g.follow(now, m, Master, cause)

@@ -126,10 +126,11 @@ func (g *Group) slept(d time.Duration) {
 	for _, m := range g.instances {
 		for _, t := range []*time.Time{
 			&m.deadline, &m.preempt, &m.quiet, &m.announce.delayed, &m.announce.refresh, &m.announce.lower,
-			&m.restore.at, &m.restore.last, &m.rival.last, &m.rival.second,
+			&m.restore.at, &m.rival.last, &m.rival.second,
 		} {
 			*t = sooner(*t, d)
 		}
+		m.restore.pace.slept(d)
 	}
 }
 

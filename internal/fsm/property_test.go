@@ -49,7 +49,7 @@ func drawSpec(name string) *rapid.Generator[*Spec] {
 		}
 		for i := range rapid.IntRange(0, 3).Draw(t, "trackers") {
 			s.Trackers = append(s.Trackers, Tracker{
-				Kind: TrackKind(rapid.IntRange(0, int(TrackBFD)).Draw(t, "kind")), Name: fmt.Sprint("t", i),
+				Kind: TrackKind(rapid.IntRange(0, int(TrackStatic)).Draw(t, "kind")), Name: fmt.Sprint("t", i),
 				Weight: drawWeight.Draw(t, "weight"), Reverse: rapid.Bool().Draw(t, "reverse"),
 			})
 		}

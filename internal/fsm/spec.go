@@ -58,7 +58,8 @@ type Spec struct {
 	// ConfigFault, when not empty, keeps the instance in FAULT: it says why.
 	ConfigFault string
 
-	// StrictCompat makes a lost address a hand-over, as in keepalived.
+	// StrictCompat makes a lost address, route or rule a hand-over, as in
+	// keepalived.
 	StrictCompat bool
 }
 
@@ -82,9 +83,10 @@ const (
 	TrackProcess
 	TrackFile
 	TrackBFD
+	TrackStatic // a static address, route or rule of a track_group
 )
 
-var trackNames = [...]string{"interface", "script", "process", "file", "bfd"}
+var trackNames = [...]string{"interface", "script", "process", "file", "bfd", "static"}
 
 func (k TrackKind) String() string { return trackNames[k] }
 

@@ -20,15 +20,23 @@ func (m *instance) trackChanged(now time.Time, ev TrackChanged) {
 	if !m.started {
 		return
 	}
-	if s := &m.spec.Trackers[ev.Index]; s.Kind == TrackFile && bad != m.trackerFaults(ev.Index) {
-		word := "now"
-		if bad {
-			word = "leaving"
-		}
-		m.emit(Log{Detail: true, Text: fmt.Sprintf("(%s): tracked file %s %s FAULT state", m.spec.Name, s.Name, word)})
+	s, faulty := &m.spec.Trackers[ev.Index], m.trackerFaults(ev.Index)
+	turned := s.Kind == TrackFile && bad != faulty
+	if turned {
+		m.emit(Log{Detail: true, Text: fmt.Sprintf("(%s): tracked file %s %s FAULT state", m.spec.Name, s.Name, turns(faulty))})
 	}
 	m.reckon(ev.Why)
+	if turned && bad && s.Weight != 0 {
+		m.logf(true, "Setting effective priority to %d", m.priority)
+	}
 	m.judge(now, ev.Why)
+}
+
+func turns(bad bool) string {
+	if bad {
+		return "now"
+	}
+	return "leaving"
 }
 
 // trackerFaults tells whether the tracker keeps the instance in FAULT.

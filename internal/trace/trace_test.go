@@ -64,6 +64,10 @@ var lines = []struct {
 		Line{Event: fsm.AddressLost{Addr: "192.0.2.100/24", Link: "eth0", Why: `removed by "ip"`}},
 	},
 	{
+		`   0.000000 0 < lost what=rule addr="100: from all lookup 5" link=eth0 why="was removed" more=2 unset`,
+		Line{Event: fsm.AddressLost{What: fsm.HeldRule, Addr: "100: from all lookup 5", Link: "eth0", Why: "was removed", More: 2, Unset: true}},
+	},
+	{
 		`   0.000000 0 < reconfigure addresses-added name="VI 1" version=2 vrid=7 ipv6 unicast addresses=2 priority=255 start-master ` +
 			`interval=2s down-adverts=4 nopreempt preempt-delay=1m0s lower-prio-no-advert higher-prio-send-advert ` +
 			`skip-address-check dont-track-primary late-priority=150 garp-repeat=5 garp-delay=5s garp-refresh=1h0m0s garp-refresh-repeat=1 ` +
@@ -381,7 +385,7 @@ func genLine(t *rapid.T) Line {
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "trackers") {
 			s.Trackers = append(s.Trackers, fsm.Tracker{
-				Kind: fsm.TrackKind(rapid.IntRange(0, int(fsm.TrackBFD)).Draw(t, "kind")), Name: text.Draw(t, "tracker"),
+				Kind: fsm.TrackKind(rapid.IntRange(0, int(fsm.TrackStatic)).Draw(t, "kind")), Name: text.Draw(t, "tracker"),
 				Weight: rapid.Int().Draw(t, "weight"), Reverse: rapid.Bool().Draw(t, "reverse"),
 			})
 		}
@@ -408,7 +412,7 @@ func genLine(t *rapid.T) Line {
 	case 6:
 		l.Event = fsm.Reconfigured{Spec: spec(), AddressesAdded: rapid.Bool().Draw(t, "added")}
 	case 7:
-		l.Event = fsm.AddressLost{Addr: text.Draw(t, "addr"), Link: text.Draw(t, "link"), Why: text.Draw(t, "why")}
+		l.Event = fsm.AddressLost{What: fsm.Held(rapid.IntRange(0, int(fsm.HeldRule)).Draw(t, "what")), More: rapid.Int().Draw(t, "more"), Unset: rapid.Bool().Draw(t, "unset"), Addr: text.Draw(t, "addr"), Link: text.Draw(t, "link"), Why: text.Draw(t, "why")}
 	case 8:
 		l.Action = &fsm.SendAdvert{Priority: rapid.Byte().Draw(t, "priority"), Source: addr.Draw(t, "source")}
 	case 9:

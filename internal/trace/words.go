@@ -290,9 +290,12 @@ func (f *fields) silent(e *fsm.PeerSilent) {
 }
 
 func (f *fields) lost(e *fsm.AddressLost) {
+	name(f, "what", &e.What, fsm.HeldRule, false)
 	f.text("addr", &e.Addr)
 	f.text("link", &e.Link)
 	f.text("why", &e.Why)
+	f.number("more", &e.More)
+	f.flag("unset", &e.Unset)
 }
 
 func (f *fields) reconfigured(e *fsm.Reconfigured) {
@@ -403,7 +406,7 @@ func parseTracker(s string) (fsm.Tracker, error) {
 	if t.Weight, err = strconv.Atoi(weight); err != nil || !ok || sense != "normal" && sense != "reverse" {
 		return t, fmt.Errorf("%q: want KIND:WEIGHT:normal:NAME or KIND:WEIGHT:reverse:NAME", s)
 	}
-	for k := fsm.TrackInterface; k <= fsm.TrackBFD; k++ {
+	for k := fsm.TrackInterface; k <= fsm.TrackStatic; k++ {
 		if k.String() == kind {
 			t.Kind = k
 			return t, nil

@@ -282,6 +282,11 @@ func (s *Script) judge(r spawn.Result) {
 	for _, line := range lines {
 		s.log(spawn.Info, "%s", line)
 	}
+	if len(lines) > 0 && !r.OK() { // once, not at each run that fails alike
+		for _, line := range r.Said() {
+			s.log(spawn.Info, "Script %s said: %s", s.cfg.Name, line)
+		}
+	}
 	if changed && s.cfg.Verdict != nil {
 		s.cfg.Verdict(s.cfg.Name, s.counter.good(), s.counter.why(&r))
 	}
