@@ -188,7 +188,7 @@ var faults = []fault{
 	},
 	{
 		name: "pace of restorations kept over transitions", file: "instance.go", fn: "instance.lead",
-		old: "m.restore = restoreTimer{}", now: "",
+		old: "m.restore = restoring{}", now: "",
 	},
 	{
 		name: "addresses not released by one that yields", file: "instance.go", fn: "instance.stepDown", often: true,
@@ -215,6 +215,7 @@ var faults = []fault{
 	{
 		name: "Backup listens for ever", file: "late.go", fn: "instance.listensOn",
 		old: " || m.late.waits >= m.spec.DownTimerAdverts", now: "",
+		unseen: "in no world every timer is late by more than an interval",
 	},
 	{
 		name: "Backup that has yielded takes over at once", file: "late.go", fn: "instance.listensOn",
@@ -458,19 +459,19 @@ var faults = []fault{
 		old: "m.announce.lower = now.Add(c.LowerDelay)", now: "",
 	},
 	{
-		name: "lost addresses not put back", file: "announce.go", fn: "instance.putBack",
+		name: "lost addresses not put back", file: "restore.go", fn: "instance.restoreTick",
 		old: "m.emit(AddAddresses{})", now: "",
 	},
 	{
-		name: "lost addresses put back as fast as they go", file: "announce.go", fn: "instance.restoreSoon",
-		old: "m.restore.at = at\n\t\treturn", now: "",
+		name: "lost addresses put back as fast as they go", file: "restore.go", fn: "Pace.Lost",
+		old: "at.Before(now)", now: "true",
 	},
 	{
-		name: "lost addresses put back once only", file: "announce.go", fn: "instance.restoreTick",
-		old: "if due(m.restore.at, now) {", now: "if false {",
+		name: "lost addresses put back only at once", file: "restore.go", fn: "instance.restoreTick",
+		old: "if !due(r.at, now) {", now: "if r.at != now {",
 	},
 	{
-		name: "addresses put back are not announced", file: "announce.go", fn: "instance.putBack",
+		name: "addresses put back are not announced", file: "restore.go", fn: "instance.restoreTick",
 		old: "m.emit(Announce{Rounds: 1, Why: AnnounceRestored})", now: "",
 	},
 }

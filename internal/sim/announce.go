@@ -17,7 +17,7 @@ type announced struct {
 
 // announces takes note of an announcement.
 func (c *local) announces(p *port, a fsm.Announce) {
-	if !c.held && !c.owed.set { // as long as one of several is missing the others are still announced
+	if !c.held && !c.defence.owed.set { // as long as one of several is missing the others are still announced
 		p.r.w.fail("%s announces addresses that it does not hold", p)
 	}
 	c.step.announces[a.Why]++

@@ -14,10 +14,6 @@ type deadline struct {
 	at  time.Duration
 }
 
-// restorePause is how long at least lies between two restorations of addresses
-// that somebody removes.
-const restorePause = time.Second
-
 // local checks one instance, step by step.
 type local struct {
 	state fsm.State // as reported
@@ -25,8 +21,7 @@ type local struct {
 	lost  bool      // somebody else removed the address
 
 	lastSent  time.Duration
-	restored  deadline // the last time that lost addresses were put back
-	owed      deadline // when they are to be put back
+	defence   defence
 	announced announced
 	rival     rival
 	reduced   bool // an owner that another owner does not give way to
@@ -39,6 +34,7 @@ type local struct {
 		at              time.Duration // as of when
 		from            fsm.State
 		listened        bool // as a MASTER that was away
+		late            bool // a MASTER that was away, and has not listened yet
 		priority        uint8
 		lastSent        time.Duration
 		announces       [announceKinds]int
@@ -70,7 +66,7 @@ func (c *local) regrouped(p *port) {
 // before begins a step.
 func (c *local) before(p *port, at time.Duration) {
 	c.step.at, c.step.priority, c.step.listened = at, p.priority(), c.absence.listens
-	c.absence.unsure = false
+	c.absence.unsure, c.step.late = false, c.state == fsm.Master && c.absence.late(p, at)
 	c.step.from, c.step.lastSent, c.step.announces = c.state, c.lastSent, [announceKinds]int{}
 	c.step.adds, c.step.removes, c.step.adverts, c.step.zeros, c.step.zeroBeforeGoing = 0, 0, 0, 0, false
 }
@@ -145,8 +141,11 @@ func (c *local) away(p *port, at time.Duration, id fsm.ID, ev fsm.Event) (yields
 	if e, ok := ev.(*fsm.AdvertReceived); ok && id == p.id {
 		yields = c.absence.hears(p, &e.Advert)
 	}
-	if _, tick := ev.(fsm.Tick); tick && c.step.from == fsm.Master && c.absence.late(p, at) {
+	if _, tick := ev.(fsm.Tick); tick && c.step.late {
 		c.absence.listens = true
+		if c.step.adverts > 0 {
+			p.r.w.fail("%s was away and advertises before it has listened", p)
+		}
 	}
 	if c.state != fsm.Master {
 		c.absence.listens = false
@@ -162,7 +161,7 @@ func (c *local) checkAddresses(p *port, ev fsm.Event, ours bool) {
 	switch {
 	case s.from != fsm.Master && c.state == fsm.Master:
 		adds = 1
-		c.restored, c.owed = deadline{}, deadline{}
+		c.defence = defence{}
 	case s.from == fsm.Master && c.state != fsm.Master:
 		removes = 1
 	case c.state == fsm.Master:
@@ -171,14 +170,13 @@ func (c *local) checkAddresses(p *port, ev fsm.Event, ours bool) {
 	if s.adds != adds || s.removes != removes {
 		w.fail("%s goes from %v to %v with %d additions and %d removals of its addresses", p, s.from, c.state, s.adds, s.removes)
 	}
-	if c.held != (c.state == fsm.Master) && !c.owed.set {
+	if c.held != (c.state == fsm.Master) && !c.defence.owed.set {
 		w.fail("%s is %v, addresses held: %v", p, c.state, c.held)
 	}
 }
 
 // putsBack tells how often a MASTER that stays one is to ask for its addresses:
-// for lost ones at once, but not again within the pause, and for those of a new
-// configuration.
+// for lost ones when its defence wants it, and for those of a new configuration.
 func (c *local) putsBack(now time.Duration, ev fsm.Event, ours bool) int {
 	switch ev.(type) {
 	case fsm.Reconfigured:
@@ -189,19 +187,13 @@ func (c *local) putsBack(now time.Duration, ev fsm.Event, ours bool) int {
 		if !ours {
 			return 0
 		}
-		if c.absence.listens { // they may not be ours any more
-			c.owed = deadline{true, now}
-			return 0
+		c.defence.stolen(now)
+		if !c.absence.listens && c.defence.due(now) { // otherwise they may not be ours any more
+			return 1
 		}
-		if c.restored.set && now < c.restored.at+restorePause {
-			c.owed = deadline{true, c.restored.at + restorePause}
-			return 0
-		}
-		c.restored = deadline{true, now}
-		return 1
 	case fsm.Tick:
-		if c.owed.set && c.owed.at <= now && !c.absence.listens {
-			c.restored, c.owed = deadline{true, now}, deadline{}
+		c.defence.calm(now)
+		if !c.absence.listens && c.defence.due(now) {
 			return 1
 		}
 	}
