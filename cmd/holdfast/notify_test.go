@@ -249,6 +249,14 @@ func TestLogScriptOutput(t *testing.T) {
 			nettest.WaitFor(t, 15*time.Second, func() bool {
 				return n.out.count("(A) notify BACKUP: script "+bad+" said: oh dear") >= want && n.out.count("Script chk said: cannot reach it") >= want
 			}, "what they said")
+			journal := []string{"script for BACKUP: " + bad + " failed (exit 7)"}
+			if want > 0 {
+				journal = []string{journal[0] + " and said: oh dear\n", "script for tracking: chk said: cannot reach it\n"}
+			}
+			nettest.WaitFor(t, 15*time.Second, func() bool {
+				n.signal(syscall.SIGUSR1)
+				return containsAll(n.read("keepalived.data"), journal)
+			}, fmt.Sprintf("%q in the data file", journal))
 			n.stop()
 			if got := n.out.count("said:"); got != 2*want {
 				t.Errorf("%d lines of output in the log, want %d", got, 2*want)

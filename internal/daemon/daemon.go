@@ -178,7 +178,12 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err := d.kern.SetReceiveBuffer(int(buffers.Command), buffers.CommandForce); err != nil {
 		d.log.infof("vrrp_netlink_cmd_rcv_bufs: %v", err)
 	}
-	d.notes = notify.New(d.scriptLog, notify.Options{StrictCompat: d.opt.StrictCompat})
+	d.notes = notify.New(d.scriptLog, notify.Options{
+		StrictCompat: d.opt.StrictCompat,
+		Ended: func(k notify.Kind, name string, r notify.Run, said []string) {
+			d.do(func() { d.scriptEnded(k, name, r, said) })
+		},
+	})
 	d.mails = newMails(mail.New(d.scriptLog))
 	d.monitor = kernel.NewMonitor(kernel.MonitorOptions{
 		Event: func(e kernel.Event) { d.do(func() { d.kernelEvent(e) }) },

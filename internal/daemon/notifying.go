@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
@@ -112,3 +113,31 @@ func (d *Daemon) commandOf(c *config.Command) *spawn.Cmd {
 
 // notifyGrace is how long a daemon that stops lets its STOP scripts run.
 const notifyGrace = 900 * time.Millisecond
+
+// scriptEnded remembers a notify script that failed with the instances that it
+// was for.
+func (d *Daemon) scriptEnded(k notify.Kind, name string, r notify.Run, said []string) {
+	if r.OK {
+		return
+	}
+	how := fmt.Sprintf("%s failed (%s)", r.Script, r.Reason)
+	if len(said) > 0 {
+		how += " and said: " + strings.Join(said, " / ")
+	}
+	for _, m := range d.members {
+		set := m.set.Load()
+		if k == notify.Instance && set.cfg.Name != name || k == notify.Group && (set.group == nil || set.group.Name != name) {
+			continue
+		}
+		m.runner.ctl.push(control{do: func(now time.Time, _ *fsm.Group) { m.journal.Script(now, r.State, how) }})
+	}
+}
+
+// scriptSaid remembers what a tracked script that failed has printed, with the
+// instances that track it.
+func (d *Daemon) scriptSaid(name string, lines []string) {
+	how := fmt.Sprintf("%s said: %s", name, strings.Join(lines, " / "))
+	for _, w := range d.watchers[trackKey{fsm.TrackScript, name}] {
+		w.m.runner.ctl.push(control{do: func(now time.Time, _ *fsm.Group) { w.m.journal.Script(now, "tracking", how) }})
+	}
+}

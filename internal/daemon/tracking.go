@@ -128,6 +128,7 @@ func (d *Daemon) startScript(c *config.Script, kept *track.ScriptState) *scriptT
 	t.script = track.NewScript(track.ScriptConfig{
 		Name: c.Name, Cmd: d.command(&c.Command), Interval: c.Interval, Timeout: c.Timeout, Rise: c.Rise, Fall: c.Fall,
 		StrictCompat: d.opt.StrictCompat, Restore: kept, Log: d.scriptLog,
+		Said: func(name string, lines []string) { d.do(func() { d.scriptSaid(name, lines) }) },
 		Verdict: func(name string, good bool, why string) {
 			d.do(func() {
 				if d.scripts[name] == t {

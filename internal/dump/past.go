@@ -50,7 +50,10 @@ func (p *printer) past(d *Data) {
 func (e Entry) String() string {
 	const layout = "2006-01-02 15:04:05.000000"
 	what := fmt.Sprintf("%s %s -> %s", e.Kind, e.From, e.To)
-	if e.Kind == "rejected" {
+	switch e.Kind {
+	case "script":
+		what = "script for " + e.To
+	case "rejected":
 		what = fmt.Sprintf("rejected %d", e.Count)
 		if e.Count > 1 {
 			what += " until " + e.Last.Format(layout)

@@ -1,5 +1,6 @@
 // Package journal remembers what happened to one instance and why: its
-// transitions, its changes of priority, and the adverts that were rejected.
+// transitions, its changes of priority, the adverts that were rejected and the
+// scripts that failed.
 //
 // A journal is bounded whatever happens. Of transitions and changes of priority
 // it keeps the last ones; rejected adverts are counted for each sender and
@@ -26,9 +27,10 @@ const (
 	State Kind = iota
 	Priority
 	Rejected
+	Script
 )
 
-var kindNames = [...]string{"state", "priority", "rejected"}
+var kindNames = [...]string{"state", "priority", "rejected", "script"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -38,7 +40,8 @@ type Entry struct {
 	Last time.Time // Rejected: the last time; else as At
 	Kind Kind
 	// From and To are states or priorities. Rejected: From is the sender, empty
-	// for several, To the name of the reason.
+	// for several, To the name of the reason. Script: To is the state that it
+	// was to tell of.
 	From, To string
 	Cause    string // in words
 	Count    uint64 // Rejected: how many; else 1
@@ -46,7 +49,10 @@ type Entry struct {
 
 // String returns the entry as a line without its time.
 func (e Entry) String() string {
-	if e.Kind != Rejected {
+	switch e.Kind {
+	case Script:
+		return fmt.Sprintf("%s for %s: %s", e.Kind, e.To, e.Cause)
+	case State, Priority:
 		return fmt.Sprintf("%s %s -> %s: %s", e.Kind, e.From, e.To, e.Cause)
 	}
 	return fmt.Sprintf("rejected %d until %s: %s", e.Count, e.Last.Format(time.RFC3339), e.Cause)
@@ -54,13 +60,14 @@ func (e Entry) String() string {
 
 const (
 	keep    = 128 // transitions and changes of priority
+	scripts = 32  // scripts that failed
 	senders = 32  // pairs of sender and reason
 )
 
 // Journal is that of one instance. The zero Journal is empty.
 type Journal struct {
-	list     []Entry // a ring once it is full
-	next     int     // where the next one goes, then
+	changes  ring // transitions and changes of priority
+	failed   ring // scripts
 	rejected []rejection
 	others   Entry // those for whom there was no place
 }
@@ -73,21 +80,38 @@ type rejection struct {
 
 // State notes a transition.
 func (j *Journal) State(at time.Time, from, to, cause string) {
-	j.add(Entry{At: at, Last: at, Kind: State, From: from, To: to, Cause: cause, Count: 1})
+	j.changes.add(Entry{At: at, Last: at, Kind: State, From: from, To: to, Cause: cause, Count: 1}, keep)
 }
 
 // Priority notes a change of the effective priority.
 func (j *Journal) Priority(at time.Time, from, to uint8, cause string) {
-	j.add(Entry{At: at, Last: at, Kind: Priority, From: fmt.Sprint(from), To: fmt.Sprint(to), Cause: cause, Count: 1})
+	j.changes.add(Entry{At: at, Last: at, Kind: Priority, From: fmt.Sprint(from), To: fmt.Sprint(to), Cause: cause, Count: 1}, keep)
 }
 
-func (j *Journal) add(e Entry) {
-	if len(j.list) < keep {
-		j.list = append(j.list, e)
+// Script notes that a notify script failed: how, and what it said. Such entries
+// have a list of their own: a script that fails each second crowds out nothing.
+func (j *Journal) Script(at time.Time, state, how string) {
+	j.failed.add(Entry{At: at, Last: at, Kind: Script, To: state, Cause: how, Count: 1}, scripts)
+}
+
+// ring keeps the last entries.
+type ring struct {
+	list []Entry
+	next int // where the next one goes once the list is full
+}
+
+func (r *ring) add(e Entry, size int) {
+	if len(r.list) < size {
+		r.list = append(r.list, e)
 		return
 	}
-	j.list[j.next] = e
-	j.next = (j.next + 1) % keep
+	r.list[r.next] = e
+	r.next = (r.next + 1) % size
+}
+
+// appendTo appends the entries, the oldest first.
+func (r *ring) appendTo(all []Entry) []Entry {
+	return append(append(all, r.list[r.next:]...), r.list[:r.next]...)
 }
 
 // Rejected counts an advert that failed a check.
@@ -132,13 +156,7 @@ func (j *Journal) Overflow(at time.Time, count uint64) {
 // Entries copies the journal in the order of time; a count has its place where
 // it began.
 func (j *Journal) Entries() []Entry {
-	var all []Entry
-	if len(j.list) == keep {
-		all = append(all, j.list[j.next:]...)
-		all = append(all, j.list[:j.next]...)
-	} else {
-		all = append(all, j.list...)
-	}
+	all := j.failed.appendTo(j.changes.appendTo(nil))
 	for i := range j.rejected {
 		all = append(all, j.rejected[i].entry)
 	}

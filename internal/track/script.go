@@ -34,8 +34,11 @@ type ScriptConfig struct {
 	// Verdict is told of the first verdict and of each change. why fits into
 	// a sentence: "script chk failed (exit 1)".
 	Verdict func(name string, good bool, why string)
-	Log     spawn.LogFunc
-	Launch  Launcher // nil: spawn.Run
+	// Said, when set, hears what a run that failed has printed, if Cmd asks for
+	// that, each time that the log does.
+	Said   func(name string, lines []string)
+	Log    spawn.LogFunc
+	Launch Launcher // nil: spawn.Run
 }
 
 // ScriptPhase says what a script is doing.
@@ -283,8 +286,12 @@ func (s *Script) judge(r spawn.Result) {
 		s.log(spawn.Info, "%s", line)
 	}
 	if len(lines) > 0 && !r.OK() { // once, not at each run that fails alike
-		for _, line := range r.Said() {
+		said := r.Said()
+		for _, line := range said {
 			s.log(spawn.Info, "Script %s said: %s", s.cfg.Name, line)
+		}
+		if len(said) > 0 && s.cfg.Said != nil {
+			s.cfg.Said(s.cfg.Name, said)
 		}
 	}
 	if changed && s.cfg.Verdict != nil {
