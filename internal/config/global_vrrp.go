@@ -169,15 +169,15 @@ var globalVRRP = []keyword[*Global]{
 		set: vmacPrefix(func(g *Global) *string { return &g.More.VMACAddrPrefix }, "vmac address prefix"),
 	},
 	{
-		name: "vrrp_iptables", args: "[IN [OUT]]", status: pending, doc: "Use iptables chains; nftables serves instead.", example: "vrrp_iptables INPUT OUTPUT",
+		name: "vrrp_iptables", args: "[IN [OUT]]", status: ignored, doc: "Use iptables chains; nftables serves instead.", example: "vrrp_iptables INPUT OUTPUT",
 		set: setIPTables,
 	},
 	{
-		name: "vrrp_ipsets", args: "[NAME...]", status: pending, doc: "Names of the ipsets used with iptables.", example: "vrrp_ipsets",
+		name: "vrrp_ipsets", args: "[NAME...]", status: ignored, doc: "Names of the ipsets used with iptables.", example: "vrrp_ipsets",
 		set: setIPSets,
 	},
 	{
-		name: "nftables", args: "[TABLE]", status: pending, doc: "Use nftables, with this table.", example: "nftables keepalived",
+		name: "nftables", args: "[TABLE]", doc: "Use nftables, with this table.", example: "nftables keepalived",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			m := &g.More
 			if l.draft.nftables {
@@ -196,7 +196,7 @@ var globalVRRP = []keyword[*Global]{
 		},
 	},
 	{
-		name: "nftables_priority", args: "NUMBER", status: pending, doc: "Priority of the nftables chains, -1 by default.", example: "nftables_priority -1",
+		name: "nftables_priority", args: "NUMBER", doc: "Priority of the nftables chains, -1 by default.", example: "nftables_priority -1",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			if v, ok := l.int(a, rule{low: -1 << 31, high: 1<<31 - 1, bad: "invalid nftables chain priority '%s'"}); ok {
 				g.More.NFTablesPriority = int(v)
@@ -204,11 +204,11 @@ var globalVRRP = []keyword[*Global]{
 		},
 	},
 	{
-		name: "nftables_ifindex", status: pending, doc: "Use interface indexes in the rules instead of names.", example: "nftables_ifindex",
+		name: "nftables_ifindex", doc: "Use interface indexes in the rules instead of names.", example: "nftables_ifindex",
 		set: switchOn(func(g *Global) *bool { return &g.More.NFTablesIfindex }),
 	},
 	{
-		name: "nftables_counters", status: pending, doc: "Put counters into the rules.", example: "nftables_counters",
+		name: "nftables_counters", doc: "Put counters into the rules.", example: "nftables_counters",
 		set: switchOn(func(g *Global) *bool { return &g.More.NFTablesCounters }),
 	},
 	{

@@ -191,7 +191,7 @@ var instanceBasic = []keyword[*instanceDraft]{
 		set: func(_ *loader, d *instanceDraft, _ *syntax.Args) { d.accept = new(true) },
 	},
 	{
-		name: "no_accept", status: pending, doc: "A master that is not the owner drops packets for the addresses.", example: "no_accept",
+		name: "no_accept", doc: "A master that is not the owner drops packets for the addresses.", example: "no_accept",
 		set: func(_ *loader, d *instanceDraft, _ *syntax.Args) { d.accept = new(false) },
 	},
 	{

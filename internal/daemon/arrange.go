@@ -393,7 +393,7 @@ func (a *arrangement) update(m *member, s *settings) {
 // machine, the sockets or the kernel would notice.
 func sameProtocol(a, b *settings) bool {
 	return reflect.DeepEqual(a.spec, b.spec) && reflect.DeepEqual(a.expect, b.expect) && kernel.Same(a.objects, b.objects) &&
-		slices.Equal(a.dests, b.dests) && a.ttl == b.ttl && a.cfg.SourceIP == b.cfg.SourceIP
+		slices.Equal(a.dests, b.dests) && a.ttl == b.ttl && a.cfg.SourceIP == b.cfg.SourceIP && refuses(a) == refuses(b)
 }
 
 // launch connects every member with its interface and its trackers and starts

@@ -72,6 +72,7 @@ type Daemon struct {
 	members   []*member // by group, in the order of its members
 	ordered   []*member // the same in configuration order: so they hear of events
 	static    *statics
+	accept    acceptMode // of the hands
 	sockets   *sockets
 
 	scripts   map[string]*scriptTracker
@@ -222,6 +223,7 @@ func (d *Daemon) begin() error {
 	}
 	d.tune()
 	d.sockets.tell = d.cfg.Global.LogUnknownVRIDs
+	d.accept.begin(d.cfg, d.log)
 	d.clean()
 	d.tellBy(d.cfg)
 	d.static = newStatics(d)
@@ -273,6 +275,11 @@ func (d *Daemon) shutdown() {
 	}
 	d.fifos.release(stopOrder(d.cfg))
 	d.static.stop(d.opt.KeepOnStop, releaseTime)
+	if !d.opt.KeepOnStop {
+		if err := d.accept.close(); err != nil {
+			d.log.infof("%v", err)
+		}
+	}
 	for _, m := range d.members {
 		d.sockets.detach(m)
 	}

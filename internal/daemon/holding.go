@@ -15,6 +15,9 @@ func (d *Daemon) applyAddresses(m *member) {
 	defer cancel()
 	d.sayWork(set, "setting")
 	m.holding = true
+	if err := d.accept.hold(m, addressesOf(set.objects), d.monitor.Snapshot().LinkByName); err != nil {
+		d.log.infof("(%s) %v", set.cfg.Name, err)
+	}
 	res, _ := m.holder.Apply(ctx, set.objects)
 	m.sayFailed(res.Failed)
 	if f, again := worthRetrying(res.Failed); again && !d.opt.StrictCompat {
@@ -48,6 +51,20 @@ func (d *Daemon) releaseAddresses(ctx context.Context, m *member) {
 	if _, err := m.holder.Release(ctx); err != nil {
 		d.log.infof("(%s) removing addresses: %v", m.name(), err)
 	}
+	if err := d.accept.release(m); err != nil {
+		d.log.infof("(%s) %v", m.name(), err)
+	}
+}
+
+// addressesOf are the addresses among what is held.
+func addressesOf(objects []kernel.Object) []kernel.Address {
+	var addrs []kernel.Address
+	for _, o := range objects {
+		if a, ok := o.(kernel.Address); ok {
+			addrs = append(addrs, a)
+		}
+	}
+	return addrs
 }
 
 // pruneAddresses gives up what a reload has taken away.
