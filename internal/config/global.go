@@ -35,7 +35,12 @@ var globalKeywords = &table[*Global]{rows: []keyword[*Global]{
 	},
 	{
 		name: "net_namespace_ipvs", args: "[NAME]", status: ignored, doc: "Network namespace of the virtual servers.", example: "net_namespace_ipvs",
-		set: skip[*Global],
+		set: func(l *loader, _ *Global, a *syntax.Args) {
+			if w, ok := a.Next(); ok && l.noted["net_namespace_ipvs"] {
+				a.Report(syntax.General, "Duplicate net_namespace_ipvs definition %s - ignoring", w)
+			}
+			l.noted["net_namespace_ipvs"] = true
+		},
 	},
 	{
 		name: "namespace_with_ipsets", status: ignored, doc: "Use ipsets in a network namespace.", example: "namespace_with_ipsets",

@@ -117,7 +117,10 @@ func checkLVSSync(l *loader, _ *Global, a *syntax.Args) {
 		a.Report(syntax.General, "lvs_sync_daemon requires interface")
 		return
 	}
-	a.Next()
+	if name, _ := a.Next(); len(name) > maxInterfaceName {
+		a.Report(syntax.General, "lvs_sync_daemon interface name '%s' too long - ignoring", name)
+		return
+	}
 	if l.noted["lvs_sync_daemon"] {
 		a.Report(syntax.General, "lvs_sync_daemon has already been specified - ignoring")
 		return

@@ -329,6 +329,9 @@ func (l *loader) garpExtra(a *syntax.Args, low int64, name, owner string, field 
 		a.Report(syntax.General, "%s%s specified without time - ignoring", owner, a.Keyword())
 		return
 	}
+	for a.Left() > 1 { // keepalived goes by the last word
+		a.Next()
+	}
 	if v, ok := l.uint(a, rule{low: low, high: 86400, bad: owner + a.Keyword() + " '%s' invalid - ignoring"}); ok {
 		*field, *all = time.Duration(v)*time.Second, every
 	}

@@ -31,6 +31,11 @@ var exceptions = []exception{
 		example: "track_file t {\nfile /no/such/folder/file\n}\n",
 	},
 	{
+		name: "words after a sender", why: "later releases report what follows the address",
+		ours:    regexp.MustCompile(`notification_email_from has extra parameters`),
+		example: "global_defs {\nnotification_email_from root@example.org x\n}\n",
+	},
+	{
 		name: "strict unicast", why: "strict mode forbids unicast on an interface capable of multicast in later releases",
 		ours:    regexp.MustCompile(`Strict mode does not support unicast peers`),
 		example: instanceWith("strict_mode\nunicast_peer {\n192.0.2.8\n}\nvirtual_ipaddress {\n192.0.2.77\n}"),
