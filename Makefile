@@ -16,7 +16,7 @@ WORLDS   ?= 10000
 CHAOS    ?= 20m
 FORGER   ?= 60s
 
-.PHONY: build demo test setup lint race interop bench fuzz sim chaos forger docs clean
+.PHONY: build demo test setup lint race interop bench fuzz sim mutate chaos forger docs clean
 
 build: ## bin/holdfast
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/holdfast ./cmd/holdfast
@@ -39,6 +39,7 @@ race: ## everything but the packages below, with the race detector
 
 interop: build ## beside Debian's keepalived and FRR, hostile packets, tshark
 	HOLDFAST_BIN=$(CURDIR)/bin/holdfast $(GO) test -timeout 15m -p 1 ./internal/interop/... ./internal/conftest/...
+	$(GO) test -timeout 15m -run 'Hostile|Changing|Corpus' ./cmd/holdfast
 
 bench: build ## figures beside Debian's keepalived
 	$(GO) run ./scripts/bench -holdfast bin/holdfast
@@ -46,6 +47,9 @@ bench: build ## figures beside Debian's keepalived
 
 sim: ## many worlds of the simulator
 	$(GO) test ./internal/sim -run TestWorlds -timeout 4h -sim.worlds=$(WORLDS)
+
+mutate: ## faults in the state machine, one at a time: are they noticed?
+	$(GO) test ./internal/mutation -timeout 4h -v -mutation.all
 
 chaos: build ## three nodes, one of them keepalived, disturbed at random for CHAOS
 	HOLDFAST_BIN=$(CURDIR)/bin/holdfast $(GO) test ./internal/interop -run TestChaos -count=1 -v -timeout 4h -chaos.for=$(CHAOS)

@@ -62,7 +62,9 @@ type options struct {
 	testHostDump  bool            // --config-test-host-dump, ours
 	configFD      int             // --config-fd; -1: none
 
-	strictCompat bool // --strict-compat, ours
+	strictCompat    bool   // --strict-compat, ours
+	logScriptOutput bool   // --log-script-output, ours
+	record          string // --record, ours: where everything that happens is written
 
 	// notes tell that something given is not served here; main logs them.
 	notes []string
@@ -91,6 +93,9 @@ const (
 	flagTestFormat = testPrefix + "format"
 	flagTestHost   = testPrefix + "host"
 )
+
+// flagRecord is not abbreviated either: --re is keepalived's --release-vips.
+const flagRecord = "record"
 
 // parseFlags reads a command line, args[0] being the name of the program, as
 // keepalived reads its own: by the rules of GNU getopt_long, from left to right.
@@ -190,6 +195,8 @@ func (c *commandLine) define() {
 	f.BoolP(flagVersion, "v", false, "")
 	f.BoolP(flagHelp, "h", false, "")
 	f.BoolVar(&o.strictCompat, "strict-compat", false, "")
+	f.BoolVar(&o.logScriptOutput, "log-script-output", false, "")
+	f.StringVar(&o.record, flagRecord, "", "")
 	f.String(flagTestFormat, "", "")
 	f.StringVar(&o.testHost, flagTestHost, "", "")
 	f.BoolVar(&o.testHostDump, "config-test-host-dump", false, "")

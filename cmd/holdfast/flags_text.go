@@ -98,6 +98,9 @@ Information:
 Only in Holdfast:
       --strict-compat          do as keepalived does wherever that is safe, also
                                  where Holdfast knows a better way
+      --log-script-output      log the end of what a failing script prints
+      --record=FILE            write all that happens to FILE, to be replayed in
+                                 a test: no passwords, at most 64 MiB
       --config-test-format=F   with -t: text, pretty, json or sarif
       --config-test-host=FILE  with -t: the host is as FILE describes; with
                                  "none", all that is named is there

@@ -88,7 +88,7 @@ func (p *program) fail(text string) {
 // absolute makes the names of files independent of the working directory, which
 // a daemon in the background leaves.
 func absolute(opts *options) {
-	for _, name := range []*string{&opts.configFile, &opts.pidFile, &opts.vrrpPID} {
+	for _, name := range []*string{&opts.configFile, &opts.pidFile, &opts.vrrpPID, &opts.record} {
 		if path, err := filepath.Abs(*name); err == nil && *name != "" {
 			*name = path
 		}
@@ -138,9 +138,10 @@ func (p *program) hold() int {
 		ConfigFile: opts.configFile, Load: load, Log: log, Detail: opts.detail > 0,
 		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
 		IgnoreInterrupt: opts.ignoreSigint, Umask: umask(opts, cfg), Version: version,
-		Started: p.back.Ready, Signals: p.signals, ReplayFile: strings.TrimSuffix(paths[0], ".pid") + ".replay",
+		LogScriptOutput: opts.logScriptOutput,
+		Record:          opts.record, Started: p.back.Ready, Signals: p.signals,
+		ReplayFile: strings.TrimSuffix(paths[0], ".pid") + ".replay",
 	})
-	log.Info(fmt.Sprintf("Starting VRRP child process, pid=%d", os.Getpid()))
 	err = d.Run(context.Background())
 	switch {
 	case errors.Is(err, daemon.ErrPermission):

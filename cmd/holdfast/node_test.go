@@ -22,6 +22,10 @@ const asDaemon = "HOLDFAST_TEST_AS_DAEMON"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asDaemon) != "" {
+		if err := enterRoot(os.Getenv(inRoot)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(99)
+		}
 		main()
 		return
 	}

@@ -244,7 +244,7 @@ func (l *loader) addressGroup(a *syntax.Args, x *addressLine, w string) bool {
 	case x.TrackGroup != "":
 		a.Report(syntax.General, "track_group %s - another group has already been specified", w)
 		return false
-	case find(l.cfg.TrackGroups, func(g *TrackGroup) bool { return g.Name == w }) == nil:
+	case !l.draft.trackGroups[w]:
 		a.Report(syntax.General, "track_group %s not found", w)
 	default:
 		x.TrackGroup = w

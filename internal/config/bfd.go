@@ -165,7 +165,7 @@ func readBFD(l *loader, cfg *Config, a *syntax.Args) {
 		a.Report(syntax.General, "Configuration error: BFD instance %s name too long (maximum length is %d characters) - ignoring", name, maxBFDName)
 		l.cur.SkipBlock()
 		return
-	case find(l.draft.bfds, func(b *BFD) bool { return b.Name == name }) != nil:
+	case l.draft.bfdByName[name] != nil:
 		a.Report(syntax.General, "Configuration error: BFD instance %s already configured - ignoring", name)
 		l.cur.SkipBlock()
 		return
@@ -180,7 +180,9 @@ func readBFD(l *loader, cfg *Config, a *syntax.Args) {
 	}
 	// Instances may refer to a session that turns out to be unusable.
 	l.draft.bfds = append(l.draft.bfds, b.BFD)
+	l.draft.bfdByName[name] = b.BFD
 	if l.endBFD(b) {
+		l.draft.bfdByPath[[2]netip.Addr{b.Neighbor, b.Source}] = b.BFD
 		cfg.BFDs = append(cfg.BFDs, b.BFD)
 	}
 }
@@ -197,11 +199,9 @@ func (l *loader) endBFD(b *bfdDraft) bool {
 		l.here(syntax.General, "Configuration error: BFD instance %s source address %s and neighbor address %s are not of the same family, disabling instance", b.Name, b.Source, b.Neighbor)
 		return false
 	}
-	for _, other := range l.cfg.BFDs {
-		if other.Neighbor == b.Neighbor && other.Source == b.Source {
-			l.here(syntax.General, "Configuration error: BFD instance %s has the addresses of instance %s, ignoring instance", b.Name, other.Name)
-			return false
-		}
+	if other := l.draft.bfdByPath[[2]netip.Addr{b.Neighbor, b.Source}]; other != nil {
+		l.here(syntax.General, "Configuration error: BFD instance %s has the addresses of instance %s, ignoring instance", b.Name, other.Name)
+		return false
 	}
 	if b.TTL == 0 {
 		b.TTL = defaultTTL(b.Neighbor)

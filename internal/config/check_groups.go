@@ -21,9 +21,9 @@ func (l *loader) joinGroups() {
 			switch {
 			case d == nil:
 				x := Diagnostic{Text: "Virtual router " + name + " specified in sync group " + g.Name + " doesn't exist - ignoring"}
-				l.groupProblem(g, x, nearest(name, namesOf(l.draft.instances, func(d *instanceDraft) string { return d.Name })))
+				l.groupProblem(g.at(name), x, l.nearest(name, func() []string { return namesOf(l.draft.instances, func(d *instanceDraft) string { return d.Name }) }))
 			case d.group != nil:
-				l.general(g.Pos, "Virtual router %s cannot exist in more than one sync group; ignoring %s", name, g.Name)
+				l.general(g.at(name), "Virtual router %s cannot exist in more than one sync group; ignoring %s", name, g.Name)
 			default:
 				d.group, d.groupDraft = g.SyncGroup, g
 				members = append(members, name)
@@ -58,15 +58,15 @@ func (l *loader) checkMixedStates(g *groupDraft) {
 		case owner:
 			master = true
 		case master && d.stateSet && !d.StateMaster:
-			l.general(g.Pos, "Sync group %s has some member(s) as address owner and some not as address owner. This won't work.", g.Name)
+			l.general(g.at(name), "Sync group %s has some member(s) as address owner and some not as address owner. This won't work.", g.Name)
 			return
 		}
 	}
 }
 
-// groupProblem reports a problem with a group, with a near name as hint.
-func (l *loader) groupProblem(g *groupDraft, d Diagnostic, near string) {
-	d.Code, d.Pos, d.Prefix = syntax.General, g.Pos, syntax.PrefixNone
+// groupProblem reports a problem with a member of a group, with a near name as hint.
+func (l *loader) groupProblem(pos Pos, d Diagnostic, near string) {
+	d.Code, d.Pos, d.Prefix = syntax.General, pos, syntax.PrefixNone
 	if near != "" {
 		d.Hint = "Did you mean '" + near + "'?"
 	}
@@ -126,45 +126,72 @@ func (l *loader) checkTrackGroups() {
 
 // checkVRIDs refuses instances that could not be told apart.
 func (l *loader) checkVRIDs() bool {
-	ok := true
-	for i, a := range l.draft.instances {
-		for _, b := range l.draft.instances[i+1:] {
-			if a.VRID != b.VRID || a.IPv6 != b.IPv6 || a.Unicast != b.Unicast || !l.collide(a, b) {
-				continue
-			}
-			version := 4
-			if a.IPv6 {
-				version = 6
-			}
-			if a.Unicast {
-				l.refuse(b.Pos, "(%s) duplicate VRID conflict with %s VRID %d", a.Name, b.Name, a.VRID)
-			} else {
-				l.refuse(b.Pos, "%s and %s both use VRID %d with IPv%d on interface %s", a.Name, b.Name, a.VRID, version, a.Interface)
-			}
-			ok = false
+	pairs := l.rivals()
+	for _, p := range pairs {
+		a, b := l.draft.instances[p[0]], l.draft.instances[p[1]]
+		version := 4
+		if a.IPv6 {
+			version = 6
+		}
+		if a.Unicast {
+			l.refuse(b.at("virtual_router_id"), "(%s) duplicate VRID conflict with %s VRID %d", a.Name, b.Name, a.VRID)
+		} else {
+			l.refuse(b.at("virtual_router_id"), "%s and %s both use VRID %d with IPv%d on interface %s", a.Name, b.Name, a.VRID, version, a.Interface)
 		}
 	}
-	return ok
+	return len(pairs) == 0
 }
 
-// collide says whether two instances of the same family and VRID, both
-// unicast or both multicast, receive each other's adverts.
-func (l *loader) collide(a, b *instanceDraft) bool {
-	if !a.Unicast {
-		if l.machine.link(a.Interface) == nil {
-			return false // it may turn out to be any interface
+// wire is what adverts have to have in common to be mixed up.
+type wire struct {
+	vrid   uint8
+	ipv6   bool
+	link   string     // of multicast: the interface
+	local  netip.Addr // of multicast: the group; of unicast: the own address
+	remote netip.Addr // of unicast: a peer
+}
+
+// rivals gives the pairs of instances that receive each other's adverts, by
+// their numbers, in order; of more than can be listed the rest is left out.
+func (l *loader) rivals() [][2]int {
+	var pairs [][2]int
+	seen := map[wire][]int{}
+	for j, b := range l.draft.instances {
+		if b.broken {
+			continue
 		}
-		return l.baseOf(a.Interface) == l.baseOf(b.Interface) && l.groupOf(a) == l.groupOf(b)
+		for _, w := range l.wires(b) {
+			for _, i := range seen[w] {
+				a := l.draft.instances[i]
+				apart := a.Unicast && a.Interface != "" && b.Interface != "" && a.Interface != b.Interface
+				if i != j && !apart && len(pairs) <= maxDiagnostics {
+					pairs = append(pairs, [2]int{i, j})
+				}
+			}
+			seen[w] = append(seen[w], j)
+		}
 	}
-	if a.Interface != "" && b.Interface != "" && a.Interface != b.Interface {
-		return false
+	slices.SortFunc(pairs, func(x, y [2]int) int { return slices.Compare(x[:], y[:]) })
+	return slices.Compact(pairs)
+}
+
+// wires are those an instance is on.
+func (l *loader) wires(d *instanceDraft) []wire {
+	w := wire{vrid: d.VRID, ipv6: d.IPv6}
+	if !d.Unicast {
+		if l.machine.link(d.Interface) == nil {
+			return nil // it may turn out to be any interface
+		}
+		w.link, w.local = l.baseOf(d.Interface), l.groupOf(d)
+		return []wire{w}
 	}
-	if l.sourceOf(a) != l.sourceOf(b) {
-		return false
+	w.local = l.sourceOf(d)
+	all := make([]wire, 0, len(d.Peers))
+	for _, p := range d.Peers {
+		w.remote = p.Addr
+		all = append(all, w)
 	}
-	return slices.ContainsFunc(a.Peers, func(p Peer) bool {
-		return slices.ContainsFunc(b.Peers, func(q Peer) bool { return p.Addr == q.Addr })
-	})
+	return all
 }
 
 // baseOf is the interface below a virtual one, or the interface itself.
@@ -203,11 +230,12 @@ func (l *loader) sourceOf(d *instanceDraft) netip.Addr {
 // checkVMACs puts an instance in fault state whose address would go onto the
 // VMAC of another instance with the same VRID.
 func (l *loader) checkVMACs() {
+	on := l.byAddressLink()
 	for _, owner := range l.draft.instances {
 		if !owner.UseVMAC || owner.VMACName == "" {
 			continue
 		}
-		for _, d := range l.draft.instances {
+		for _, d := range on[owner.VMACName] {
 			if d == owner || d.VRID != owner.VRID || (d.group != nil && d.group == owner.group) {
 				continue
 			}
@@ -221,4 +249,18 @@ func (l *loader) checkVMACs() {
 			}
 		}
 	}
+}
+
+// byAddressLink lists the instances that have addresses on an interface that
+// is not their own, by its name.
+func (l *loader) byAddressLink() map[string][]*instanceDraft {
+	on := map[string][]*instanceDraft{}
+	for _, d := range l.draft.instances {
+		for _, v := range slices.Concat(d.Addresses, d.Excluded) {
+			if list := on[v.Dev]; v.Dev != d.Interface && (len(list) == 0 || list[len(list)-1] != d) {
+				on[v.Dev] = append(list, d)
+			}
+		}
+	}
+	return on
 }

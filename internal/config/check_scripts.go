@@ -34,10 +34,12 @@ func (l *loader) checkScripts() {
 	if len(l.draft.instances) == 0 {
 		return
 	}
-	found, insecure := false, false
+	found, insecure := (*Command)(nil), false
 	use := func(c *Command) finding {
 		f := l.examine(c)
-		found = found || (f.verdict != scriptNotFound && !c.FileTest)
+		if found == nil && f.verdict != scriptNotFound && !c.FileTest {
+			found = c
+		}
 		insecure = insecure || f.verdict == scriptInsecure
 		if f.verdict == scriptInsecure && !g.ScriptSecurity {
 			f.verdict = scriptOK
@@ -46,7 +48,7 @@ func (l *loader) checkScripts() {
 		return f
 	}
 	// Of several scripts with one name the first is the one that is tracked.
-	first := map[string]*Script{}
+	first, gone := map[string]*Script{}, map[string]bool{}
 	for _, s := range slices.Backward(l.cfg.Scripts) {
 		first[s.Name] = s
 	}
@@ -56,9 +58,15 @@ func (l *loader) checkScripts() {
 		if f.verdict == scriptOK {
 			return false
 		}
-		l.disableScript(s, f, first[s.Name] == s)
+		l.disableScript(s, f)
+		if first[s.Name] == s {
+			gone[s.Name] = true
+		}
 		return true
 	})
+	if len(gone) > 0 {
+		l.untrack(func(t Track) bool { return gone[t.Name] })
+	}
 	for _, n := range l.notifies() {
 		for _, field := range []**Command{
 			&n.notify.Master, &n.notify.Backup, &n.notify.Fault, &n.notify.Stop, &n.notify.Deleted, &n.notify.MasterRxLowerPri, &n.notify.Any,
@@ -68,7 +76,7 @@ func (l *loader) checkScripts() {
 	}
 	l.checkNotify(&g.More.NotifyFIFO.Script, "notify_fifo_script", use)
 	l.checkNotify(&g.More.VRRPFIFO.Script, "vrrp_notify_fifo_script", use)
-	if !found || g.ScriptSecurity {
+	if found == nil || g.ScriptSecurity {
 		return
 	}
 	text := "SECURITY VIOLATION - scripts are being executed but script_security not enabled."
@@ -76,7 +84,7 @@ func (l *loader) checkScripts() {
 		text += " There are insecure scripts."
 	}
 	l.report(Diagnostic{
-		Code: syntax.Security, Prefix: syntax.PrefixNone, Text: text,
+		Code: syntax.Security, Pos: found.Pos, Prefix: syntax.PrefixNone, Text: text,
 		Action: securityAction,
 	})
 }
@@ -85,7 +93,7 @@ func (l *loader) checkScripts() {
 // business of the first reading.
 func (l *loader) checkGlobalScripts() {
 	m := &l.cfg.Global.More
-	found := false
+	found := (*Command)(nil)
 	for _, x := range []struct {
 		name  string
 		field **Command
@@ -95,14 +103,16 @@ func (l *loader) checkGlobalScripts() {
 			if f.verdict == scriptInsecure && !l.cfg.Global.ScriptSecurity {
 				f.verdict = scriptOK
 			}
-			found = found || f.verdict != scriptNotFound
+			if found == nil && f.verdict != scriptNotFound {
+				found = c
+			}
 			c.Path = f.path
 			return f
 		})
 	}
-	if found && !l.cfg.Global.ScriptSecurity {
+	if found != nil && !l.cfg.Global.ScriptSecurity {
 		l.report(Diagnostic{
-			Code: syntax.Security, Prefix: syntax.PrefixNone,
+			Code: syntax.Security, Pos: found.Pos, Prefix: syntax.PrefixNone,
 			Text:   "SECURITY VIOLATION - start/shutdown scripts are being executed but script_security not enabled.",
 			Action: securityAction,
 		})
@@ -129,8 +139,8 @@ func (l *loader) notifies() []namedNotify {
 	return list
 }
 
-// disableScript removes a script and, where it is the one meant, all that track it.
-func (l *loader) disableScript(s *Script, f finding, tracked bool) {
+// disableScript says why a script is not run.
+func (l *loader) disableScript(s *Script, f finding) {
 	d := Diagnostic{Code: syntax.General, Pos: s.Command.Pos, Prefix: syntax.PrefixNone, Hint: f.why}
 	switch f.verdict {
 	case scriptNotFound:
@@ -142,10 +152,10 @@ func (l *loader) disableScript(s *Script, f finding, tracked bool) {
 		d.Text = fmt.Sprintf("Disabling track script %s due to insecure", s.Name)
 	}
 	l.report(d)
-	if !tracked {
-		return
-	}
-	gone := func(t Track) bool { return t.Name == s.Name }
+}
+
+// untrack removes scripts from all that track them.
+func (l *loader) untrack(gone func(Track) bool) {
 	for _, i := range l.draft.instances {
 		i.TrackScripts = slices.DeleteFunc(i.TrackScripts, gone)
 	}

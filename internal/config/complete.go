@@ -10,26 +10,31 @@ import (
 )
 
 // complete runs the checks that need the whole configuration, in
-// keepalived's order. The first that makes the configuration impossible to
-// run ends them.
+// keepalived's order. For keepalived the first that makes the configuration
+// impossible to run ends them.
 func (l *loader) complete() {
 	if l.draft.missingLink {
 		l.late(syntax.BadInterface, syntax.Refuse, Pos{}, "Non-existent interface specified in configuration")
-		return
+		if !l.goOn() {
+			return
+		}
 	}
 	l.checkScripts()
 	for _, d := range l.draft.instances {
-		if !l.checkMinimum(d) {
+		if d.broken = !l.checkMinimum(d); d.broken && !l.goOn() {
 			return
 		}
 	}
 	l.joinGroups()
 	for _, d := range l.draft.instances {
-		if !l.completeInstance(d) {
+		if d.broken {
+			continue
+		}
+		if d.broken = !l.completeInstance(d); d.broken && !l.goOn() {
 			return
 		}
 	}
-	if !l.checkVRIDs() {
+	if !l.checkVRIDs() && !l.goOn() {
 		return
 	}
 	l.checkVMACs()
@@ -43,15 +48,24 @@ func (l *loader) complete() {
 	l.finish()
 }
 
+// goOn says whether there are more checks after one that keepalived stops at.
+// What they find has no influence on the status.
+func (l *loader) goOn() bool {
+	l.beyond = true
+	return !l.opt.StrictCompat
+}
+
 // checkMinimum refuses an instance without VRID or interface.
 func (l *loader) checkMinimum(d *instanceDraft) bool {
 	switch {
 	case d.VRID == 0:
-		l.refuse(d.Pos, "(%s) the virtual router id must be set", d.Name)
+		l.refuse(d.at("virtual_router_id"), "(%s) the virtual router id must be set", d.Name)
+	case d.Interface == "" && l.beyond && l.draft.missingLink:
+		// Its interface does not exist, which has been said.
 	case d.Interface == "" && !d.unicastKeyword:
-		l.refuse(d.Pos, "(%s) Unknown interface!", d.Name)
+		l.refuse(d.at("interface", "use_vmac", "use_ipvlan"), "(%s) Unknown interface!", d.Name)
 	case d.Interface == "" && (d.UseVMAC || d.More.IPVLAN):
-		l.refuse(d.Pos, "(%s) Unknown interface!", d.Name)
+		l.refuse(d.at("interface", "use_vmac", "use_ipvlan"), "(%s) Unknown interface!", d.Name)
 	default:
 		return true
 	}
@@ -83,7 +97,7 @@ func (l *loader) settleVersion(d *instanceDraft) {
 	d.IPv6 = d.family == family6
 	switch {
 	case d.IPv6 && d.Version == 2 && d.Strict:
-		l.general(d.Pos, "(%s) cannot use IPv6 with VRRP version 2; setting version 3", d.Name)
+		l.general(d.at("version"), "(%s) cannot use IPv6 with VRRP version 2; setting version 3", d.Name)
 		d.Version = 3
 	case d.Version != 0:
 	case d.IPv6:
@@ -105,14 +119,14 @@ func (l *loader) settleState(d *instanceDraft) {
 		d.StateMaster = d.More.Owner
 	}
 	if d.Strict && d.StateMaster != d.More.Owner {
-		l.general(d.Pos, "(%s) State MASTER must match being address owner", d.Name)
+		l.general(d.at("state", "priority"), "(%s) State MASTER must match being address owner", d.Name)
 		d.StateMaster = d.More.Owner
 	}
 }
 
 func (l *loader) settleAuth(d *instanceDraft) {
 	off := func(format string, args ...any) {
-		l.general(d.Pos, "(%s) "+format, append([]any{d.Name}, args...)...)
+		l.general(d.at("auth_type"), "(%s) "+format, append([]any{d.Name}, args...)...)
 		d.Auth = AuthNone
 	}
 	switch {
@@ -126,7 +140,7 @@ func (l *loader) settleAuth(d *instanceDraft) {
 	case d.IPv6 && d.Auth == AuthAH:
 		off("Cannot use AH authentication with IPv6. ignoring")
 	case d.Auth == AuthAH && d.StateMaster && !d.More.Owner:
-		l.general(d.Pos, "(%s) Initial state master is incompatible with AH authentication - clearing", d.Name)
+		l.general(d.at("auth_type"), "(%s) Initial state master is incompatible with AH authentication - clearing", d.Name)
 		d.StateMaster = false
 	}
 	if d.Auth == AuthNone {
@@ -149,14 +163,14 @@ const longestWindow = 300 * time.Second
 func (l *loader) settleHMAC(d *instanceDraft) {
 	h := d.More.HMAC
 	if h.ActiveKey == 0 || !slices.ContainsFunc(h.Keys, func(k HMACKey) bool { return k.ID == h.ActiveKey }) {
-		l.general(d.Pos, "(%s) auth_hmac active_key %d is not defined - entering fault state", d.Name, h.ActiveKey)
+		l.general(d.at("auth_hmac"), "(%s) auth_hmac active_key %d is not defined - entering fault state", d.Name, h.ActiveKey)
 		d.Faults = append(d.Faults, fmt.Sprintf("auth_hmac has no usable key %d, which active_key names", h.ActiveKey))
 		d.More.NoKey = true
 		d.More.HMAC = nil
 		return
 	}
 	if d.Strict && h.Mode != HMACEnforce {
-		l.general(d.Pos, "(%s) auth_hmac mode must be enforce in strict mode - setting it", d.Name)
+		l.general(d.at("auth_hmac"), "(%s) auth_hmac mode must be enforce in strict mode - setting it", d.Name)
 		h.Mode = HMACEnforce
 	}
 	if h.TimeWindow == 0 {
@@ -168,29 +182,29 @@ func (l *loader) settleUnicast(d *instanceDraft) bool {
 	d.Unicast = len(d.Peers) > 0
 	if d.unicastKeyword && !d.Unicast {
 		if d.faultNoPeer {
-			l.logged(d.Pos, "(%s) no unicast peers - entering fault state", d.Name)
+			l.logged(d.at("unicast_fault_no_peer"), "(%s) no unicast peers - entering fault state", d.Name)
 			d.Faults = append(d.Faults, "no unicast peers")
 			d.Unicast = true
 		} else {
-			l.late(syntax.Deprecated, syntax.Report, d.Pos, "(%s) A unicast keyword has been specified without any unicast peers. "+
+			l.late(syntax.Deprecated, syntax.Report, d.at("unicast_peer", "unicast_src_ip", "check_unicast_src", "old_unicast_checksum"), "(%s) A unicast keyword has been specified without any unicast peers. "+
 				"Defaulting to multicast. This usage is deprecated - please update your configuration.", d.Name)
 		}
 	}
 	if d.Interface == "" && !d.Unicast && d.SourceIP.IsValid() {
 		// keepalived tries, with no interface to send from.
-		l.logged(d.Pos, "(%s) no interface and no unicast peers - entering fault state", d.Name)
+		l.logged(d.at("unicast_fault_no_peer"), "(%s) no interface and no unicast peers - entering fault state", d.Name)
 		d.Faults = append(d.Faults, "neither interface nor unicast peers")
 	}
 	link := l.machine.link(d.Interface)
 	switch {
 	case d.Strict && d.Unicast && link != nil && link.Multicast:
-		l.refuse(d.Pos, "(%s) Strict mode does not support unicast peers on an interface capable of multicast", d.Name)
+		l.refuse(d.at("unicast_peer"), "(%s) Strict mode does not support unicast peers on an interface capable of multicast", d.Name)
 		return false
 	case d.Interface == "" && !d.SourceIP.IsValid():
-		l.refuse(d.Pos, "(%s): Unicast instances must have unicast_src_ip or interface", d.Name)
+		l.refuse(d.at("unicast_peer", "unicast_src_ip", "check_unicast_src", "old_unicast_checksum"), "(%s): Unicast instances must have unicast_src_ip or interface", d.Name)
 		return false
 	case d.Interface == "" && d.IPv6 && d.SourceIP.IsLinkLocalUnicast():
-		l.refuse(d.Pos, "(%s): An IPv6 unicast instance without interface cannot have a link-local source address", d.Name)
+		l.refuse(d.at("unicast_src_ip", "mcast_src_ip"), "(%s): An IPv6 unicast instance without interface cannot have a link-local source address", d.Name)
 		return false
 	}
 	return true
@@ -198,22 +212,22 @@ func (l *loader) settleUnicast(d *instanceDraft) bool {
 
 func (l *loader) settleInterface(d *instanceDraft) bool {
 	if d.Strict && len(d.More.VMACMAC) > 0 {
-		l.general(d.Pos, "(%s): cannot specify MAC address with strict mode - clearing", d.Name)
+		l.general(d.at("use_vmac"), "(%s): cannot specify MAC address with strict mode - clearing", d.Name)
 		d.More.VMACMAC = nil
 	}
 	link := l.machine.link(d.Interface)
 	if link != nil {
 		if (d.UseVMAC || d.More.IPVLAN || d.More.VMACAddr) && !link.Ethernet {
-			l.general(d.Pos, "(%s): VMAC/ipvlan interfaces are only supported on Ethernet - %s is not", d.Name, d.Interface)
+			l.general(d.at("interface"), "(%s): VMAC/ipvlan interfaces are only supported on Ethernet - %s is not", d.Name, d.Interface)
 			d.Faults = append(d.Faults, "a virtual interface needs Ethernet")
 			d.UseVMAC, d.More.IPVLAN, d.More.VMACAddr, d.VMACXmitBase = false, false, false, false
 		}
 		if !link.Multicast && !d.Unicast {
-			l.general(d.Pos, "(%s) interface %s does not support multicast, specify unicast peers - disabling", d.Name, d.Interface)
+			l.general(d.at("interface"), "(%s) interface %s does not support multicast, specify unicast peers - disabling", d.Name, d.Interface)
 			d.Faults = append(d.Faults, "interface "+d.Interface+" does not do multicast")
 		}
 		if link.NoARP && l.opt.Detail {
-			l.general(d.Pos, "(%s) disabling gratuitous ARP on %s, which does not do ARP", d.Name, d.Interface)
+			l.general(d.at("interface"), "(%s) disabling gratuitous ARP on %s, which does not do ARP", d.Name, d.Interface)
 		}
 	}
 	if d.IPv6 && !d.Unicast && len(d.Addresses) > 0 && !d.Addresses[0].Prefix.Addr().IsLinkLocalUnicast() {
@@ -221,14 +235,14 @@ func (l *loader) settleInterface(d *instanceDraft) bool {
 		if d.Strict {
 			code = syntax.General
 		}
-		l.late(code, syntax.Report, d.Pos, "(%s) the first IPv6 VIP address must be link local", d.Name)
+		l.late(code, syntax.Report, d.Addresses[0].Pos, "(%s) the first IPv6 VIP address must be link local", d.Name)
 	}
 	if d.More.VRF != "" && (d.Interface != "" || !d.Unicast) {
-		l.general(d.Pos, "(%s) VRF is only for unicast instances without interface - ignoring it", d.Name)
+		l.general(d.at("vrf"), "(%s) VRF is only for unicast instances without interface - ignoring it", d.Name)
 		d.More.VRF = ""
 	}
 	if d.Group.IsValid() && d.Unicast {
-		l.general(d.Pos, "(%s) multicast destination specified with unicast - ignoring", d.Name)
+		l.general(d.at("mcast_dst_ip"), "(%s) multicast destination specified with unicast - ignoring", d.Name)
 		d.Group = netip.Addr{}
 	}
 	return true
@@ -260,7 +274,7 @@ func (l *loader) maxAddresses(d *instanceDraft) int {
 
 func (l *loader) settleAddresses(d *instanceDraft) bool {
 	if limit := l.maxAddresses(d); len(d.Addresses) > limit {
-		l.general(d.Pos, "(%s) Number of VIPs (%d) exceeds maximum/space available in packet (max %d addresses) - excess moved to eVIPs",
+		l.general(d.Addresses[limit].Pos, "(%s) Number of VIPs (%d) exceeds maximum/space available in packet (max %d addresses) - excess moved to eVIPs",
 			d.Name, len(d.Addresses), limit)
 		d.Excluded = append(slices.Clone(d.Addresses[limit:]), d.Excluded...)
 		d.Addresses = d.Addresses[:limit]
@@ -284,17 +298,17 @@ func (l *loader) settleAddresses(d *instanceDraft) bool {
 		*list = kept
 	}
 	if d.Strict && d.NoVirtualIPAddress {
-		l.late(syntax.Warning, syntax.Report, d.Pos, "(%s) no_virtual_ipaddress is not allowed in strict mode - ignoring it", d.Name)
+		l.late(syntax.Warning, syntax.Report, d.at("no_virtual_ipaddress"), "(%s) no_virtual_ipaddress is not allowed in strict mode - ignoring it", d.Name)
 		d.NoVirtualIPAddress = false
 	}
 	if len(d.Addresses) > 0 || d.NoVirtualIPAddress {
 		return true
 	}
 	if d.Version == 3 || d.Strict {
-		l.refuse(d.Pos, "(%s) No VIP specified; at least one is required", d.Name)
+		l.refuse(d.at("virtual_ipaddress"), "(%s) No VIP specified; at least one is required", d.Name)
 		return false
 	}
-	l.late(syntax.Warning, syntax.Report, d.Pos, "(%s) No VIP specified; at least one is sensible", d.Name)
+	l.late(syntax.Warning, syntax.Report, d.at("virtual_ipaddress"), "(%s) No VIP specified; at least one is sensible", d.Name)
 	return true
 }
 

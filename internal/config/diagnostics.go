@@ -29,6 +29,9 @@ const (
 func (d Diagnostics) ExitStatus() int {
 	highest, stopped, early, include := syntax.Log, false, false, false
 	for _, x := range d {
+		if x.Beyond {
+			continue
+		}
 		switch x.Effect {
 		case syntax.Abandon:
 			return ExitOK

@@ -100,6 +100,9 @@ func readTrackFile(l *loader, cfg *Config, a *syntax.Args) {
 		return
 	}
 	cfg.TrackFiles = append(cfg.TrackFiles, f)
+	if l.draft.trackFiles[name] == nil {
+		l.draft.trackFiles[name] = f
+	}
 }
 
 // unwatchable says why changes of a file cannot be seen; "": they can.

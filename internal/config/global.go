@@ -23,7 +23,7 @@ var globalKeywords = &table[*Global]{rows: []keyword[*Global]{
 		sub: func() []Keyword { return globalDefs().describe() },
 	},
 	{
-		name: "linkbeat_use_polling", status: pending, doc: "Poll the link state of all interfaces.", example: "linkbeat_use_polling",
+		name: "linkbeat_use_polling", doc: "Poll the link state of all interfaces.", example: "linkbeat_use_polling",
 		set: switchOn(func(g *Global) *bool { return &g.More.LinkbeatPolling }),
 	},
 	{
@@ -35,7 +35,12 @@ var globalKeywords = &table[*Global]{rows: []keyword[*Global]{
 	},
 	{
 		name: "net_namespace_ipvs", args: "[NAME]", status: ignored, doc: "Network namespace of the virtual servers.", example: "net_namespace_ipvs",
-		set: skip[*Global],
+		set: func(l *loader, _ *Global, a *syntax.Args) {
+			if w, ok := a.Next(); ok && l.noted["net_namespace_ipvs"] {
+				a.Report(syntax.General, "Duplicate net_namespace_ipvs definition %s - ignoring", w)
+			}
+			l.noted["net_namespace_ipvs"] = true
+		},
 	},
 	{
 		name: "namespace_with_ipsets", status: ignored, doc: "Use ipsets in a network namespace.", example: "namespace_with_ipsets",

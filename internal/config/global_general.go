@@ -17,7 +17,7 @@ var globalGeneral = []keyword[*Global]{
 		set: word(func(g *Global) *string { return &g.RouterID }, "routerid name missing - ignoring"),
 	},
 	{
-		name: "notification_email_from", args: "ADDRESS", status: pending, doc: "Sender of the mails.", example: "notification_email_from lb1@example.com",
+		name: "notification_email_from", args: "ADDRESS", doc: "Sender of the mails.", example: "notification_email_from lb1@example.com",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			w, ok := a.Next()
 			if !ok {
@@ -31,7 +31,7 @@ var globalGeneral = []keyword[*Global]{
 		},
 	},
 	{
-		name: "notification_email", args: "{ ADDRESS... }", status: pending, shape: values, doc: "Receivers of the mails.", example: "notification_email { ops@example.com }",
+		name: "notification_email", args: "{ ADDRESS... }", shape: values, doc: "Receivers of the mails.", example: "notification_email { ops@example.com }",
 		begin: func(l *loader, g *Global, a *syntax.Args) bool {
 			l.noMore(a)
 			l.draft.listStart = len(g.More.Mail.To)
@@ -49,11 +49,11 @@ var globalGeneral = []keyword[*Global]{
 		},
 	},
 	{
-		name: "smtp_server", args: "HOST [PORT]", status: pending, doc: "Mail server; port 25 by default.", example: "smtp_server 192.0.2.25 25",
+		name: "smtp_server", args: "HOST [PORT]", doc: "Mail server; port 25 by default.", example: "smtp_server 192.0.2.25 25",
 		set: setSMTPServer,
 	},
 	{
-		name: "smtp_helo_name", args: "NAME", status: pending, doc: "Name given to the mail server.", example: "smtp_helo_name lb1.example.com",
+		name: "smtp_helo_name", args: "NAME", doc: "Name given to the mail server.", example: "smtp_helo_name lb1.example.com",
 		set: func(_ *loader, g *Global, a *syntax.Args) {
 			if w, ok := a.Next(); ok {
 				g.More.Mail.Helo = w
@@ -61,7 +61,7 @@ var globalGeneral = []keyword[*Global]{
 		},
 	},
 	{
-		name: "smtp_connect_timeout", args: "SECONDS", status: pending, doc: "How long to wait for the mail server, 30 by default.", example: "smtp_connect_timeout 30",
+		name: "smtp_connect_timeout", args: "SECONDS", doc: "How long to wait for the mail server, 30 by default.", example: "smtp_connect_timeout 30",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			v, ok := l.uint(a, rule{low: 0, high: 4294, bad: "smtp_connect_timeout '%s' must be in [0, 4294] - ignoring"})
 			if !ok {
@@ -75,15 +75,15 @@ var globalGeneral = []keyword[*Global]{
 		},
 	},
 	{
-		name: "smtp_alert", args: "[BOOL]", status: pending, doc: "Mail every state change unless told otherwise.", example: "smtp_alert true",
+		name: "smtp_alert", args: "[BOOL]", doc: "Mail every state change unless told otherwise.", example: "smtp_alert true",
 		set: optionalBool(func(g *Global) **bool { return &g.More.Mail.Alert }, "Invalid value '%s' for global smtp_alert specified"),
 	},
 	{
-		name: "smtp_alert_vrrp", args: "[BOOL]", status: pending, doc: "As smtp_alert, for instances and groups.", example: "smtp_alert_vrrp true",
+		name: "smtp_alert_vrrp", args: "[BOOL]", doc: "As smtp_alert, for instances and groups.", example: "smtp_alert_vrrp true",
 		set: optionalBool(func(g *Global) **bool { return &g.More.Mail.AlertVRRP }, "Invalid value '%s' for global smtp_alert_vrrp specified"),
 	},
 	{
-		name: "no_email_faults", status: pending, doc: "No mail about the FAULT state.", example: "no_email_faults",
+		name: "no_email_faults", doc: "No mail about the FAULT state.", example: "no_email_faults",
 		set: switchOn(func(g *Global) *bool { return &g.More.Mail.NoFaults }),
 	},
 	{
@@ -99,43 +99,43 @@ var globalGeneral = []keyword[*Global]{
 		set: boolean(func(g *Global) *bool { return &g.More.SymlinkPaths }),
 	},
 	{
-		name: "startup_script", args: "COMMAND [USER [GROUP]]", status: pending, doc: "Command to run before anything else is started.", example: `startup_script "/usr/local/bin/up.sh now" root`,
+		name: "startup_script", args: "COMMAND [USER [GROUP]]", doc: "Command to run before anything else is started.", example: `startup_script "/usr/local/bin/up.sh now" root`,
 		set: globalCommand(func(g *Global) **Command { return &g.More.Startup.Command }, "startup"),
 	},
 	{
-		name: "shutdown_script", args: "COMMAND [USER [GROUP]]", status: pending, doc: "Command to run after everything has stopped.", example: "shutdown_script /usr/local/bin/down.sh",
+		name: "shutdown_script", args: "COMMAND [USER [GROUP]]", doc: "Command to run after everything has stopped.", example: "shutdown_script /usr/local/bin/down.sh",
 		set: globalCommand(func(g *Global) **Command { return &g.More.Finish.Command }, "shutdown"),
 	},
 	{
-		name: "startup_script_timeout", args: "SECONDS", status: pending, doc: "How long startup_script may take, 1 to 1000, 10 by default.", example: "startup_script_timeout 10",
+		name: "startup_script_timeout", args: "SECONDS", doc: "How long startup_script may take, 1 to 1000, 10 by default.", example: "startup_script_timeout 10",
 		set: scriptTimeout(func(g *Global) *time.Duration { return &g.More.Startup.Timeout }),
 	},
 	{
-		name: "shutdown_script_timeout", args: "SECONDS", status: pending, doc: "How long shutdown_script may take, 1 to 1000, 10 by default.", example: "shutdown_script_timeout 10",
+		name: "shutdown_script_timeout", args: "SECONDS", doc: "How long shutdown_script may take, 1 to 1000, 10 by default.", example: "shutdown_script_timeout 10",
 		set: scriptTimeout(func(g *Global) *time.Duration { return &g.More.Finish.Timeout }),
 	},
 	{
-		name: "notify_fifo", args: "PATH [USER [GROUP]]", status: pending, doc: "Pipe that all state changes are written to.", example: "notify_fifo /run/vrrp.fifo",
+		name: "notify_fifo", args: "PATH [USER [GROUP]]", doc: "Pipe that all state changes are written to.", example: "notify_fifo /run/vrrp.fifo",
 		set: setFIFO(func(g *Global) *FIFO { return &g.More.NotifyFIFO }),
 	},
 	{
-		name: "notify_fifo_script", args: "COMMAND [USER [GROUP]]", status: pending, doc: "Command that reads notify_fifo; the path is appended.", example: "notify_fifo_script /usr/local/bin/reader.sh",
+		name: "notify_fifo_script", args: "COMMAND [USER [GROUP]]", doc: "Command that reads notify_fifo; the path is appended.", example: "notify_fifo_script /usr/local/bin/reader.sh",
 		set: setFIFOScript(func(g *Global) *FIFO { return &g.More.NotifyFIFO }),
 	},
 	{
-		name: "vrrp_notify_fifo", args: "PATH [USER [GROUP]]", status: pending, doc: "Pipe that the state changes of instances and groups are written to.", example: "vrrp_notify_fifo /run/vrrp.fifo",
+		name: "vrrp_notify_fifo", args: "PATH [USER [GROUP]]", doc: "Pipe that the state changes of instances and groups are written to.", example: "vrrp_notify_fifo /run/vrrp.fifo",
 		set: setFIFO(func(g *Global) *FIFO { return &g.More.VRRPFIFO }),
 	},
 	{
-		name: "vrrp_notify_fifo_script", args: "COMMAND [USER [GROUP]]", status: pending, doc: "Command that reads vrrp_notify_fifo; the path is appended.", example: "vrrp_notify_fifo_script /usr/local/bin/reader.sh",
+		name: "vrrp_notify_fifo_script", args: "COMMAND [USER [GROUP]]", doc: "Command that reads vrrp_notify_fifo; the path is appended.", example: "vrrp_notify_fifo_script /usr/local/bin/reader.sh",
 		set: setFIFOScript(func(g *Global) *FIFO { return &g.More.VRRPFIFO }),
 	},
 	{
-		name: "vrrp_notify_priority_changes", args: "[BOOL]", status: pending, doc: "Write changes of priority to the pipes too.", example: "vrrp_notify_priority_changes true",
+		name: "vrrp_notify_priority_changes", args: "[BOOL]", doc: "Write changes of priority to the pipes too.", example: "vrrp_notify_priority_changes true",
 		set: boolean(func(g *Global) *bool { return &g.More.PriorityChanges }),
 	},
 	{
-		name: "fifo_write_vrrp_states_on_reload", status: pending, doc: "Write all states to the pipes after a reload.", example: "fifo_write_vrrp_states_on_reload",
+		name: "fifo_write_vrrp_states_on_reload", doc: "Write all states to the pipes after a reload.", example: "fifo_write_vrrp_states_on_reload",
 		set: switchOn(func(g *Global) *bool { return &g.More.FIFOStatesOnReload }),
 	},
 	{
@@ -285,8 +285,12 @@ func setFIFO(field func(*Global) *FIFO) func(*loader, *Global, *syntax.Args) {
 				return
 			}
 			f.User = &user
-		} else if !l.defaultUserUsable(a.Keyword()) {
-			return
+		} else {
+			if !l.defaultUserUsable(a.Keyword()) {
+				return
+			}
+			user := l.defaultUser()
+			f.User = &user
 		}
 		f.Path = path
 	}
@@ -336,6 +340,14 @@ func (l *loader) lookup(name string, groups ...string) (User, error) {
 	return u, nil
 }
 
+// commandPos is where the command of a line stands.
+func commandPos(a *syntax.Args) Pos {
+	if len(a.Line.Words) > 1 {
+		return a.Line.Words[1].Pos
+	}
+	return a.Line.Pos
+}
+
 // shellWords are the words that ask for a shell.
 var shellWords = []string{"|", "&&", "||", ";"}
 
@@ -348,10 +360,10 @@ func (l *loader) command(a *syntax.Args) *Command {
 		return nil
 	}
 	if len(pieces) == 0 {
-		a.Need()
+		a.Missing()
 		return nil
 	}
-	c := &Command{Raw: pieces[0].Text, Pos: a.Line.Pos}
+	c := &Command{Raw: pieces[0].Text, Pos: commandPos(a)}
 	if !l.splitCommand(a, c) {
 		return nil
 	}

@@ -19,16 +19,8 @@ var globalLVS = append(lvsPlain("lvs_flush", "enable_snmp_checker"), []keyword[*
 	lvs("rs_init_notifies", "[BOOL]", lvsBoolean("Invalid value '%s' for global rs_init_notifies specified")),
 	lvs("lvs_timeouts", "[tcp N] [tcpfin N] [udp N]", checkLVSTimeouts),
 	lvs("lvs_sync_daemon", "INTERFACE [INSTANCE [ID]] [OPTION...]", checkLVSSync),
-	lvs("lvs_notify_fifo", "PATH [USER [GROUP]]", func(_ *loader, _ *Global, a *syntax.Args) {
-		if a.Left() == 0 {
-			a.Report(syntax.General, "No lvs_notify_fifo name specified")
-		}
-	}),
-	lvs("lvs_notify_fifo_script", "COMMAND [USER [GROUP]]", func(_ *loader, _ *Global, a *syntax.Args) {
-		if a.Left() == 0 {
-			a.Report(syntax.General, "No lvs_notify_fifo_script specified")
-		}
-	}),
+	lvs("lvs_notify_fifo", "PATH [USER [GROUP]]", func(l *loader, g *Global, a *syntax.Args) { setFIFO(l.lvsFIFO)(l, g, a) }),
+	lvs("lvs_notify_fifo_script", "COMMAND [USER [GROUP]]", func(l *loader, g *Global, a *syntax.Args) { setFIFOScript(l.lvsFIFO)(l, g, a) }),
 	lvs("lvs_netlink_cmd_rcv_bufs", "BYTES", bufferSize(func(*Global) *uint32 { return new(uint32) })),
 	lvs("lvs_netlink_cmd_rcv_bufs_force", "[BOOL]", lvsBoolean("Invalid value '%s' for global lvs_netlink_cmd_rcv_bufs_force specified")),
 	lvs("lvs_netlink_monitor_rcv_bufs", "BYTES", bufferSize(func(*Global) *uint32 { return new(uint32) })),
@@ -48,6 +40,9 @@ var globalLVS = append(lvsPlain("lvs_flush", "enable_snmp_checker"), []keyword[*
 	lvs("snmp_vs_stats_update_interval", "SECONDS", checkStatsInterval),
 	lvs("snmp_rs_stats_update_interval", "SECONDS", checkStatsInterval),
 }...)
+
+// lvsFIFO is where the pipe of virtual servers is checked.
+func (l *loader) lvsFIFO(*Global) *FIFO { return &l.draft.lvsFIFO }
 
 func lvs(name, args string, check func(*loader, *Global, *syntax.Args)) keyword[*Global] {
 	k := keyword[*Global]{
@@ -122,7 +117,10 @@ func checkLVSSync(l *loader, _ *Global, a *syntax.Args) {
 		a.Report(syntax.General, "lvs_sync_daemon requires interface")
 		return
 	}
-	a.Next()
+	if name, _ := a.Next(); len(name) > maxInterfaceName {
+		a.Report(syntax.General, "lvs_sync_daemon interface name '%s' too long - ignoring", name)
+		return
+	}
 	if l.noted["lvs_sync_daemon"] {
 		a.Report(syntax.General, "lvs_sync_daemon has already been specified - ignoring")
 		return
@@ -145,6 +143,8 @@ func checkLVSSync(l *loader, _ *Global, a *syntax.Args) {
 				a.Report(syntax.InvalidNumber, "%s", n.Problem)
 				a.Report(syntax.General, "%s", fmt.Sprintf("Invalid lvs_sync_daemon %s (%s)", option, w))
 			}
+		case position == 1:
+			a.Report(syntax.General, "Please use keyword \"id\" before lvs_sync_daemon SYNCID")
 		case position > 1:
 			a.Report(syntax.General, "Unknown option %s specified for lvs_sync_daemon", option)
 		}

@@ -23,15 +23,15 @@ var processes = []struct {
 // globalProcess are the keywords of global_defs about how the processes run.
 var globalProcess = append(processRows(), []keyword[*Global]{
 	{
-		name: "process_names", status: ignored, doc: "Name the processes after their task.", example: "process_names",
+		name: "process_names", doc: "Name the processes after their task.", example: "process_names",
 		set: switchOn(func(g *Global) *bool { return &g.More.ProcessNames }),
 	},
 	{
-		name: "process_name", args: "NAME", status: ignored, doc: "Name of the parent process.", example: "process_name keepalived",
+		name: "process_name", args: "NAME", doc: "Name of the parent process.", example: "process_name keepalived",
 		set: setProcessName(func(g *Global) *string { return &g.More.ParentProcess.Name }),
 	},
 	{
-		name: "vrrp_process_name", args: "NAME", status: ignored, doc: "Name of the VRRP process.", example: "vrrp_process_name keepalived_vrrp",
+		name: "vrrp_process_name", args: "NAME", doc: "Name of the VRRP process.", example: "vrrp_process_name keepalived_vrrp",
 		set: setProcessName(func(g *Global) *string { return &g.More.VRRPProcess.Name }),
 	},
 	{
@@ -43,27 +43,27 @@ var globalProcess = append(processRows(), []keyword[*Global]{
 		set: setProcessName(func(*Global) *string { return new(string) }),
 	},
 	{
-		name: "vrrp_netlink_cmd_rcv_bufs", args: "BYTES", status: pending, doc: "Receive buffer of the netlink command socket.", example: "vrrp_netlink_cmd_rcv_bufs 1048576",
+		name: "vrrp_netlink_cmd_rcv_bufs", args: "BYTES", doc: "Receive buffer of the netlink command socket.", example: "vrrp_netlink_cmd_rcv_bufs 1048576",
 		set: bufferSize(func(g *Global) *uint32 { return &g.More.ReceiveBuffers.Command }),
 	},
 	{
-		name: "vrrp_netlink_cmd_rcv_bufs_force", args: "[BOOL]", status: pending, doc: "Exceed the system's limit for it.", example: "vrrp_netlink_cmd_rcv_bufs_force true",
+		name: "vrrp_netlink_cmd_rcv_bufs_force", args: "[BOOL]", doc: "Exceed the system's limit for it.", example: "vrrp_netlink_cmd_rcv_bufs_force true",
 		set: plainBool(func(g *Global) *bool { return &g.More.ReceiveBuffers.CommandForce }),
 	},
 	{
-		name: "vrrp_netlink_monitor_rcv_bufs", args: "BYTES", status: pending, doc: "Receive buffer of the netlink monitor socket.", example: "vrrp_netlink_monitor_rcv_bufs 1048576",
+		name: "vrrp_netlink_monitor_rcv_bufs", args: "BYTES", doc: "Receive buffer of the netlink monitor socket.", example: "vrrp_netlink_monitor_rcv_bufs 1048576",
 		set: bufferSize(func(g *Global) *uint32 { return &g.More.ReceiveBuffers.Monitor }),
 	},
 	{
-		name: "vrrp_netlink_monitor_rcv_bufs_force", args: "[BOOL]", status: pending, doc: "Exceed the system's limit for it.", example: "vrrp_netlink_monitor_rcv_bufs_force true",
+		name: "vrrp_netlink_monitor_rcv_bufs_force", args: "[BOOL]", doc: "Exceed the system's limit for it.", example: "vrrp_netlink_monitor_rcv_bufs_force true",
 		set: plainBool(func(g *Global) *bool { return &g.More.ReceiveBuffers.MonitorForce }),
 	},
 	{
-		name: "process_monitor_rcv_bufs", args: "BYTES", status: pending, doc: "Receive buffer of the process event socket.", example: "process_monitor_rcv_bufs 1048576",
+		name: "process_monitor_rcv_bufs", args: "BYTES", doc: "Receive buffer of the process event socket.", example: "process_monitor_rcv_bufs 1048576",
 		set: bufferSize(func(g *Global) *uint32 { return &g.More.ProcessMonitorRcvBufs }),
 	},
 	{
-		name: "process_monitor_rcv_bufs_force", args: "[BOOL]", status: pending, doc: "Exceed the system's limit for it.", example: "process_monitor_rcv_bufs_force true",
+		name: "process_monitor_rcv_bufs_force", args: "[BOOL]", doc: "Exceed the system's limit for it.", example: "process_monitor_rcv_bufs_force true",
 		set: plainBool(func(g *Global) *bool { return &g.More.ProcessMonitorRcvForce }),
 	},
 	{
@@ -97,9 +97,13 @@ func processRows() []keyword[*Global] {
 	var rows []keyword[*Global]
 	for _, p := range processes {
 		name, settings := p.name, p.settings
+		does := ignored // there is but the one process
+		if p.prefix == "vrrp" {
+			does = served
+		}
 		rows = append(rows,
 			keyword[*Global]{
-				name: p.prefix + "_priority", args: "-20..19", status: ignored, doc: "Nice value of the " + name + " process.", example: p.prefix + "_priority -10",
+				name: p.prefix + "_priority", args: "-20..19", status: does, doc: "Nice value of the " + name + " process.", example: p.prefix + "_priority -10",
 				set: func(l *loader, g *Global, a *syntax.Args) {
 					if a.Left() == 0 {
 						a.Report(syntax.General, "No %s process priority specified", name)
@@ -113,19 +117,19 @@ func processRows() []keyword[*Global] {
 				},
 			},
 			keyword[*Global]{
-				name: p.prefix + "_no_swap", status: ignored, doc: "Keep the " + name + " process in memory.", example: p.prefix + "_no_swap",
+				name: p.prefix + "_no_swap", status: does, doc: "Keep the " + name + " process in memory.", example: p.prefix + "_no_swap",
 				set: switchOn(func(g *Global) *bool { return &settings(g).NoSwap }),
 			},
 			keyword[*Global]{
-				name: p.prefix + "_rt_priority", args: "1..99", status: ignored, doc: "Real-time priority of the " + name + " process.", example: p.prefix + "_rt_priority 50",
+				name: p.prefix + "_rt_priority", args: "1..99", status: does, doc: "Real-time priority of the " + name + " process.", example: p.prefix + "_rt_priority 50",
 				set: func(l *loader, g *Global, a *syntax.Args) { l.realtime(a, name, settings(g)) },
 			},
 			keyword[*Global]{
-				name: p.prefix + "_cpu_affinity", args: "CPU...", status: ignored, doc: "Processors of the " + name + " process.", example: p.prefix + "_cpu_affinity 0 1",
+				name: p.prefix + "_cpu_affinity", args: "CPU...", status: does, doc: "Processors of the " + name + " process.", example: p.prefix + "_cpu_affinity 0 1",
 				set: func(l *loader, g *Global, a *syntax.Args) { l.affinity(a, name, settings(g)) },
 			},
 			keyword[*Global]{
-				name: p.prefix + "_rlimit_rttime", aliases: []string{p.prefix + "_rlimit_rtime"}, args: "MICROSECONDS", status: ignored,
+				name: p.prefix + "_rlimit_rttime", aliases: []string{p.prefix + "_rlimit_rtime"}, args: "MICROSECONDS", status: does,
 				doc: "How long the " + name + " process may run at real-time priority without a pause.", example: p.prefix + "_rlimit_rttime 10000",
 				set: func(l *loader, g *Global, a *syntax.Args) { l.realtimeLimit(a, name, settings(g)) },
 			},

@@ -69,11 +69,11 @@ var globalVRRP = []keyword[*Global]{
 		},
 	},
 	{
-		name: "vrrp_garp_interval", args: "SECONDS", status: pending, doc: "Time between gratuitous ARP messages on an interface.", example: "vrrp_garp_interval 0.001",
+		name: "vrrp_garp_interval", args: "SECONDS", doc: "Time between gratuitous ARP messages on an interface.", example: "vrrp_garp_interval 0.001",
 		set: messageInterval(func(g *Global) *time.Duration { return &g.More.GARPInterval }),
 	},
 	{
-		name: "vrrp_gna_interval", args: "SECONDS", status: pending, doc: "Time between neighbour advertisements on an interface.", example: "vrrp_gna_interval 0.001",
+		name: "vrrp_gna_interval", args: "SECONDS", doc: "Time between neighbour advertisements on an interface.", example: "vrrp_gna_interval 0.001",
 		set: messageInterval(func(g *Global) *time.Duration { return &g.More.GNAInterval }),
 	},
 	{
@@ -132,7 +132,7 @@ var globalVRRP = []keyword[*Global]{
 		},
 	},
 	{
-		name: "vrrp_delay_after_boot", args: "SECONDS", since: "2.2.8", status: pending, doc: "Take part no earlier than this after boot.", example: "vrrp_delay_after_boot 30",
+		name: "vrrp_delay_after_boot", args: "SECONDS", since: "2.2.8", doc: "Take part no earlier than this after boot.", example: "vrrp_delay_after_boot 30",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			if v, ok := l.seconds(a, 6, rule{low: 1000, high: maxMicros, bad: "vrrp_delay_after_boot '%s' is invalid"}); ok {
 				g.More.DelayAfterBoot = v
@@ -169,15 +169,15 @@ var globalVRRP = []keyword[*Global]{
 		set: vmacPrefix(func(g *Global) *string { return &g.More.VMACAddrPrefix }, "vmac address prefix"),
 	},
 	{
-		name: "vrrp_iptables", args: "[IN [OUT]]", status: pending, doc: "Use iptables chains; nftables serves instead.", example: "vrrp_iptables INPUT OUTPUT",
+		name: "vrrp_iptables", args: "[IN [OUT]]", status: ignored, doc: "Use iptables chains; nftables serves instead.", example: "vrrp_iptables INPUT OUTPUT",
 		set: setIPTables,
 	},
 	{
-		name: "vrrp_ipsets", args: "[NAME...]", status: pending, doc: "Names of the ipsets used with iptables.", example: "vrrp_ipsets",
+		name: "vrrp_ipsets", args: "[NAME...]", status: ignored, doc: "Names of the ipsets used with iptables.", example: "vrrp_ipsets",
 		set: setIPSets,
 	},
 	{
-		name: "nftables", args: "[TABLE]", status: pending, doc: "Use nftables, with this table.", example: "nftables keepalived",
+		name: "nftables", args: "[TABLE]", doc: "Use nftables, with this table.", example: "nftables keepalived",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			m := &g.More
 			if l.draft.nftables {
@@ -196,7 +196,7 @@ var globalVRRP = []keyword[*Global]{
 		},
 	},
 	{
-		name: "nftables_priority", args: "NUMBER", status: pending, doc: "Priority of the nftables chains, -1 by default.", example: "nftables_priority -1",
+		name: "nftables_priority", args: "NUMBER", doc: "Priority of the nftables chains, -1 by default.", example: "nftables_priority -1",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			if v, ok := l.int(a, rule{low: -1 << 31, high: 1<<31 - 1, bad: "invalid nftables chain priority '%s'"}); ok {
 				g.More.NFTablesPriority = int(v)
@@ -204,15 +204,15 @@ var globalVRRP = []keyword[*Global]{
 		},
 	},
 	{
-		name: "nftables_ifindex", status: pending, doc: "Use interface indexes in the rules instead of names.", example: "nftables_ifindex",
+		name: "nftables_ifindex", doc: "Use interface indexes in the rules instead of names.", example: "nftables_ifindex",
 		set: switchOn(func(g *Global) *bool { return &g.More.NFTablesIfindex }),
 	},
 	{
-		name: "nftables_counters", status: pending, doc: "Put counters into the rules.", example: "nftables_counters",
+		name: "nftables_counters", doc: "Put counters into the rules.", example: "nftables_counters",
 		set: switchOn(func(g *Global) *bool { return &g.More.NFTablesCounters }),
 	},
 	{
-		name: "max_auto_priority", args: "[-1..99]", status: pending, doc: "Highest real-time priority to take by itself; 99 without argument.", example: "max_auto_priority 50",
+		name: "max_auto_priority", args: "[-1..99]", doc: "Highest real-time priority to take by itself; 99 without argument.", example: "max_auto_priority 50",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			if a.Left() == 0 {
 				g.More.MaxAutoPriority = 99
@@ -222,7 +222,7 @@ var globalVRRP = []keyword[*Global]{
 		},
 	},
 	{
-		name: "min_auto_priority_delay", args: "MICROSECONDS", status: pending, doc: "How late a timer may be before priority is raised.", example: "min_auto_priority_delay 1000000",
+		name: "min_auto_priority_delay", args: "MICROSECONDS", doc: "How late a timer may be before priority is raised.", example: "min_auto_priority_delay 1000000",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			if a.Left() == 0 {
 				a.Report(syntax.General, "min_auto_priority_delay requires delay time")
@@ -328,6 +328,9 @@ func (l *loader) garpExtra(a *syntax.Args, low int64, name, owner string, field 
 	if a.Left() == 0 {
 		a.Report(syntax.General, "%s%s specified without time - ignoring", owner, a.Keyword())
 		return
+	}
+	for a.Left() > 1 { // keepalived goes by the last word
+		a.Next()
 	}
 	if v, ok := l.uint(a, rule{low: low, high: 86400, bad: owner + a.Keyword() + " '%s' invalid - ignoring"}); ok {
 		*field, *all = time.Duration(v)*time.Second, every

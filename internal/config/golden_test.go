@@ -173,7 +173,7 @@ func goldenHost() *fakeHost {
 	f.symlinks["/etc/keepalived/loop.sh"] = "loop.sh"
 	f.links = append(f.links,
 		Link{Name: "tun0", Index: 10, MTU: 1400, NoARP: true},
-		Link{Name: "blue", Index: 11, MTU: 1500, Kind: "vrf", NoARP: true, Ethernet: true},
+		Link{Name: "blue", Index: 11, MTU: 1500, Kind: "vrf", Table: 1042, NoARP: true, Ethernet: true},
 		Link{Name: "vrrp.9", Index: 12, MTU: 1500, Kind: "macvlan", Private: true, Base: "eth0", Multicast: true, Ethernet: true},
 	)
 	f.content["/etc/iproute2/rt_tables"] = "200 uplink\n"

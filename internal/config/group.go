@@ -1,8 +1,6 @@
 package config
 
 import (
-	"slices"
-
 	"github.com/holdfast-ha/holdfast/internal/syntax"
 )
 
@@ -13,7 +11,11 @@ type groupDraft struct {
 	lost        bool // to a second one
 	smtpAlert   *bool
 	prioChanges *bool
+	memberAt    map[string]Pos
 }
+
+// at is where a member is named.
+func (g *groupDraft) at(member string) Pos { return g.memberAt[member] }
 
 func groupKeywords() *table[*groupDraft] { return groupTable }
 
@@ -33,6 +35,7 @@ var groupTable = &table[*groupDraft]{name: "vrrp_sync_group", rows: []keyword[*g
 		set: func(_ *loader, g *groupDraft, a *syntax.Args) {
 			for w, ok := a.Next(); ok; w, ok = a.Next() {
 				g.Members = append(g.Members, w)
+				g.memberAt[w] = a.Pos()
 			}
 		},
 		end: func(l *loader, g *groupDraft) {
@@ -56,7 +59,7 @@ var groupTable = &table[*groupDraft]{name: "vrrp_sync_group", rows: []keyword[*g
 		},
 	},
 	{
-		name: "track_file", args: "{ FILE [weight N [reverse|noreverse]] ... }", status: pending, shape: values, doc: "Files whose value counts for all members.", example: "track_file { maintenance }",
+		name: "track_file", args: "{ FILE [weight N [reverse|noreverse]] ... }", shape: values, doc: "Files whose value counts for all members.", example: "track_file { maintenance }",
 		set: func(l *loader, g *groupDraft, a *syntax.Args) { l.trackObject(a, g.Name, trackFile, &g.TrackFiles) },
 	},
 	{
@@ -84,7 +87,7 @@ var groupTable = &table[*groupDraft]{name: "vrrp_sync_group", rows: []keyword[*g
 		set: groupScript(func(n *Notify) **Command { return &n.Any }),
 	},
 	{
-		name: "smtp_alert", args: "[BOOL]", status: pending, doc: "Mail state changes.", example: "smtp_alert true",
+		name: "smtp_alert", args: "[BOOL]", doc: "Mail state changes.", example: "smtp_alert true",
 		set: func(l *loader, g *groupDraft, a *syntax.Args) {
 			if v, ok := l.boolean(a, "Invalid vrrp_group smtp_alert parameter %s"); ok {
 				g.smtpAlert = &v
@@ -92,7 +95,7 @@ var groupTable = &table[*groupDraft]{name: "vrrp_sync_group", rows: []keyword[*g
 		},
 	},
 	{
-		name: "notify_priority_changes", args: "[BOOL]", status: pending, doc: "Write the members' changes of priority to the pipes too.", example: "notify_priority_changes true",
+		name: "notify_priority_changes", args: "[BOOL]", doc: "Write the members' changes of priority to the pipes too.", example: "notify_priority_changes true",
 		set: func(l *loader, g *groupDraft, a *syntax.Args) {
 			if v, ok := l.boolean(a, "("+g.Name+") Invalid value '%s' for sync group notify_priority_changes specified"); ok {
 				g.prioChanges = &v
@@ -126,12 +129,12 @@ func readGroup(l *loader, cfg *Config, a *syntax.Args) {
 		a.Report(syntax.General, "vrrp_sync_group must have a name - skipping")
 		l.cur.SkipBlock()
 		return
-	case slices.ContainsFunc(cfg.Groups, func(g *SyncGroup) bool { return g.Name == name }):
+	case l.draft.groupNames[name]:
 		a.Report(syntax.General, "vrrp sync group %s already defined", name)
 		l.cur.SkipBlock()
 		return
 	}
-	g := &groupDraft{SyncGroup: &SyncGroup{Name: name, Pos: a.Line.Pos}}
+	g := &groupDraft{SyncGroup: &SyncGroup{Name: name, Pos: a.Line.Pos}, memberAt: map[string]Pos{}}
 	parseOne(l, groupKeywords(), g)
 	switch {
 	case g.lost:
@@ -141,5 +144,6 @@ func readGroup(l *loader, cfg *Config, a *syntax.Args) {
 		return
 	}
 	l.draft.groups = append(l.draft.groups, g)
+	l.draft.groupNames[name] = true
 	cfg.Groups = append(cfg.Groups, g.SyncGroup)
 }

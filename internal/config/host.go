@@ -36,8 +36,11 @@ type Host struct {
 	FileSystem func(path string) (string, error)
 	// Glob lists the paths matching a pattern of *, ? and [], sorted.
 	Glob func(pattern string) []string
+	// GlobStopped says that Glob gave up, once that happened: what it gave is not all; nil: it never does.
+	GlobStopped func() bool
 	// ReadFile gives the content of a configuration file or a name table. It
-	// fails with the errors of package syntax for what is not a plain file.
+	// fails with the errors of package syntax for what is not a plain file, and
+	// never waits for one.
 	ReadFile func(path string) ([]byte, error)
 	// NetNS says whether a named network namespace exists.
 	NetNS func(name string) bool
@@ -57,6 +60,7 @@ type Link struct {
 	Kind      string // "macvlan", "ipvlan", "vrf", …; "" for a plain device
 	Base      string // of a macvlan or ipvlan: the interface it sits on
 	Private   bool   // of a macvlan: private mode
+	Table     uint32 // of a VRF: its routing table
 	Master    string // of a member of a VRF or bridge: its master
 	Addresses []netip.Addr
 }

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"os/user"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -24,24 +23,26 @@ import (
 
 // System is the machine the program runs on.
 func System() *Host {
+	g := newGlobber()
 	return &Host{
-		Links:      systemLinks,
-		LinksIn:    systemLinksIn,
-		User:       systemUser,
-		Group:      systemGroup,
-		Self:       systemSelf,
-		NodeName:   systemNodeName,
-		CPUs:       runtime.NumCPU,
-		Getenv:     os.Getenv,
-		Getwd:      os.Getwd,
-		Resolve:    systemResolve,
-		Lstat:      systemLstat,
-		Readlink:   os.Readlink,
-		FileSystem: systemFileSystem,
-		Glob:       systemGlob,
-		ReadFile:   systemReadFile,
-		NetNS:      systemNetNS,
-		Protocol:   systemProtocol,
+		Links:       systemLinks,
+		LinksIn:     systemLinksIn,
+		User:        systemUser,
+		Group:       systemGroup,
+		Self:        systemSelf,
+		NodeName:    systemNodeName,
+		CPUs:        runtime.NumCPU,
+		Getenv:      os.Getenv,
+		Getwd:       os.Getwd,
+		Resolve:     systemResolve,
+		Lstat:       systemLstat,
+		Readlink:    os.Readlink,
+		FileSystem:  systemFileSystem,
+		Glob:        g.glob,
+		GlobStopped: func() bool { return g.stopped },
+		ReadFile:    systemReadFile,
+		NetNS:       systemNetNS,
+		Protocol:    systemProtocol,
 	}
 }
 
@@ -97,6 +98,9 @@ func linksOf(h *netlink.Handle) ([]Link, error) {
 		if m, ok := l.(*netlink.Macvlan); ok {
 			link.Private = m.Mode == netlink.MACVLAN_MODE_PRIVATE
 		}
+		if v, ok := l.(*netlink.Vrf); ok {
+			link.Table = v.Table
+		}
 		if link.Kind == "macvlan" || link.Kind == "ipvlan" {
 			link.Base = names[a.ParentIndex]
 		}
@@ -148,11 +152,38 @@ func systemNodeName() string {
 // resolveTimeout keeps a dead name server from holding up a reload.
 const resolveTimeout = 5 * time.Second
 
-func systemResolve(host, port string) error {
+func systemResolve(host, _ string) error {
+	if oldAddress(host) {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), resolveTimeout)
 	defer cancel()
 	_, err := net.DefaultResolver.LookupHost(ctx, host)
 	return err
+}
+
+// oldAddress says whether the C library takes a host name for an IPv4 address
+// in one of the forms of inet_aton: one to four numbers, decimal, octal or
+// hexadecimal, the last of which fills the octets that are left.
+func oldAddress(host string) bool {
+	parts := strings.Split(host, ".")
+	if len(parts) > 4 {
+		return false
+	}
+	for i, p := range parts {
+		bits := 8
+		if i == len(parts)-1 {
+			bits = 8 * (5 - len(parts))
+		}
+		// ParseUint knows more forms of numbers than the C library.
+		if strings.ContainsAny(p, "_oObB") {
+			return false
+		}
+		if _, err := strconv.ParseUint(p, 0, bits); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func systemLstat(path string) (FileStat, error) {
@@ -172,35 +203,68 @@ func systemLstat(path string) (FileStat, error) {
 	return f, nil
 }
 
-func systemGlob(pattern string) []string {
-	names, err := filepath.Glob(pattern)
-	if err != nil {
-		return nil
-	}
-	slices.Sort(names)
-	return names
-}
-
-// maxFile bounds what is read as a configuration: far more than any has.
-const maxFile = 64 << 20
-
+// systemReadFile reads a plain file, and no more of it than a scanner takes:
+// what was checked may be something else by the time it is opened, and some
+// files of the kernel have no end, or wait for somebody to write. So the file
+// is opened without waiting, and not by package os, which would wait for it.
 func systemReadFile(path string) ([]byte, error) {
 	st, err := os.Stat(path)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, cause(err)
-	case st.IsDir():
-		return nil, syntax.ErrDirectory
-	case !st.Mode().IsRegular():
-		return nil, syntax.ErrNotRegular
-	case st.Size() > maxFile:
-		return nil, errors.New("is too large")
 	}
-	data, err := os.ReadFile(path)
-	if err == nil && st.Mode()&0o111 != 0 {
+	if err := plainFile(st); err != nil {
+		return nil, err
+	}
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	var opened unix.Stat_t
+	if err := unix.Fstat(fd, &opened); err != nil {
+		return nil, err
+	}
+	if opened.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, syntax.ErrNotRegular
+	}
+	data, err := readAll(fd, int(st.Size()))
+	if err == nil && opened.Mode&0o111 != 0 {
 		err = syntax.ErrExecutable
 	}
-	return data, cause(err)
+	return data, err
+}
+
+// plainFile says why a file is not read.
+func plainFile(st fs.FileInfo) error {
+	switch {
+	case st.IsDir():
+		return syntax.ErrDirectory
+	case !st.Mode().IsRegular():
+		return syntax.ErrNotRegular
+	case st.Size() > syntax.MaxBytes:
+		return syntax.ErrTooLarge
+	}
+	return nil
+}
+
+// readAll reads to the end, which may be elsewhere than the size says.
+func readAll(fd, size int) ([]byte, error) {
+	data := make([]byte, 0, max(size, 4096)+1)
+	for {
+		n, err := unix.Read(fd, data[len(data):cap(data)])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return nil, err
+		case n == 0:
+			return data, nil
+		}
+		if data = data[:len(data)+n]; len(data) > syntax.MaxBytes {
+			return nil, syntax.ErrTooLarge
+		}
+		data = slices.Grow(data, 1)
+	}
 }
 
 // cause is the system's reason without operation and path, which the message has already.

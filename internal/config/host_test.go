@@ -62,3 +62,17 @@ func TestSystemReadFile(t *testing.T) {
 		t.Errorf("got %q, want %q", got, file)
 	}
 }
+
+// TestOldAddress follows inet_aton(3), which keepalived's look-up of a mail
+// server goes through.
+func TestOldAddress(t *testing.T) {
+	for host, want := range map[string]bool{
+		"192.0.2.1": true, "192.0.2.01": true, "192.0.513": true, "0xc0.0.2.1": true, "3221225985": true, "0": true,
+		"": false, "192.0.2": true, "192.0.2.256": false, "192.0.65536": false, "192.0.2.09": false, "1.2.3.4.5": false,
+		"4294967296": false, "localhost": false, "1_0": false, "0b1": false, "-1": false, "192.0.2.": false,
+	} {
+		if got := oldAddress(host); got != want {
+			t.Errorf("oldAddress(%q) = %v", host, got)
+		}
+	}
+}

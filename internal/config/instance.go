@@ -32,6 +32,34 @@ type instanceDraft struct {
 	peers          map[netip.Addr]bool
 	group          *SyncGroup
 	groupDraft     *groupDraft
+	places         []placed
+	broken         bool // it cannot be run; further checks leave it out
+}
+
+// placed is where a keyword was given.
+type placed struct {
+	keyword string
+	pos     Pos // of its first argument, or of itself
+}
+
+// place notes where a keyword is given, for the checks at the end.
+func (d *instanceDraft) place(keyword string, a *syntax.Args) {
+	words := a.Line.Words
+	d.places = append(d.places, placed{keyword, words[min(1, len(words)-1)].Pos})
+}
+
+// at is the place of the first of the keywords that was given; where one was
+// given more than once, that which counts. It is the place of the instance
+// where none was.
+func (d *instanceDraft) at(keywords ...string) Pos {
+	for _, k := range keywords {
+		for _, p := range slices.Backward(d.places) {
+			if p.keyword == k {
+				return p.pos
+			}
+		}
+	}
+	return d.Pos
 }
 
 type family uint8
@@ -163,7 +191,7 @@ var instanceBasic = []keyword[*instanceDraft]{
 		set: func(_ *loader, d *instanceDraft, _ *syntax.Args) { d.accept = new(true) },
 	},
 	{
-		name: "no_accept", status: pending, doc: "A master that is not the owner drops packets for the addresses.", example: "no_accept",
+		name: "no_accept", doc: "A master that is not the owner drops packets for the addresses.", example: "no_accept",
 		set: func(_ *loader, d *instanceDraft, _ *syntax.Args) { d.accept = new(false) },
 	},
 	{
@@ -281,7 +309,7 @@ func (l *loader) exists(a *syntax.Args, name, text string) bool {
 		return true
 	}
 	d := Diagnostic{Code: syntax.General, Text: text}
-	if near := nearest(name, l.machine.names); near != "" {
+	if near := l.nearest(name, func() []string { return l.machine.names }); near != "" {
 		d.Hint = "Did you mean '" + near + "'?"
 	} else {
 		d.Action = "Correct the name, or set dynamic_interfaces if it appears later."

@@ -31,7 +31,7 @@ var instanceNetwork = []keyword[*instanceDraft]{
 		set: func(_ *loader, d *instanceDraft, _ *syntax.Args) { d.NoVirtualIPAddress = true },
 	},
 	{
-		name: "virtual_routes", args: "{ ROUTE... }", status: pending, shape: values, doc: "Routes the master adds.", example: "virtual_routes { default via 192.0.2.1 dev eth0 }",
+		name: "virtual_routes", args: "{ ROUTE... }", shape: values, doc: "Routes the master adds.", example: "virtual_routes { default via 192.0.2.1 dev eth0 }",
 		set: func(l *loader, d *instanceDraft, a *syntax.Args) {
 			if r, ok := l.route(a, false); ok {
 				d.More.Routes = append(d.More.Routes, r)
@@ -39,7 +39,7 @@ var instanceNetwork = []keyword[*instanceDraft]{
 		},
 	},
 	{
-		name: "virtual_rules", args: "{ RULE... }", status: pending, shape: values, doc: "Routing rules the master adds.", example: "virtual_rules { from 192.0.2.0/24 table 100 priority 500 }",
+		name: "virtual_rules", args: "{ RULE... }", shape: values, doc: "Routing rules the master adds.", example: "virtual_rules { from 192.0.2.0/24 table 100 priority 500 }",
 		set: func(l *loader, d *instanceDraft, a *syntax.Args) {
 			if r, ok := l.rule(a, false); ok {
 				d.More.Rules = append(d.More.Rules, r)
@@ -47,7 +47,7 @@ var instanceNetwork = []keyword[*instanceDraft]{
 		},
 	},
 	{
-		name: "promote_secondaries", status: pending, doc: "Keep the other addresses of a network when its first one goes.", example: "promote_secondaries",
+		name: "promote_secondaries", doc: "Keep the other addresses of a network when its first one goes.", example: "promote_secondaries",
 		set: func(_ *loader, d *instanceDraft, _ *syntax.Args) { d.PromoteSecondaries = true },
 	},
 	{
@@ -157,7 +157,7 @@ var instanceNetwork = []keyword[*instanceDraft]{
 		},
 	},
 	{
-		name: "linkbeat_use_polling", status: pending, doc: "Deprecated; use linkbeat_interfaces.", example: "linkbeat_use_polling",
+		name: "linkbeat_use_polling", doc: "Deprecated; use linkbeat_interfaces.", example: "linkbeat_use_polling",
 		set: func(_ *loader, d *instanceDraft, a *syntax.Args) {
 			d.More.LinkbeatPolling = true
 			a.Report(syntax.General, "(%s) 'linkbeat_use_polling' in vrrp instance deprecated - use linkbeat_interfaces block", d.Name)
@@ -331,12 +331,11 @@ func (l *loader) vmacName(a *syntax.Args, d *instanceDraft, w string, field *str
 		a.Report(syntax.General, "(%s) interface %s already exists and is not a private macvlan; ignoring vmac if_name", d.Name, w)
 		return
 	}
-	for _, other := range l.draft.instances {
-		if other != d && (other.VMACName == w || other.More.IPVLANName == w) {
-			a.Report(syntax.General, "(%s) VRRP instance %s is already using %s - ignoring name", d.Name, other.Name, w)
-			return
-		}
+	if other := l.draft.virtual[w]; other != nil && other != d {
+		a.Report(syntax.General, "(%s) VRRP instance %s is already using %s - ignoring name", d.Name, other.Name, w)
+		return
 	}
+	l.draft.virtual[w] = d
 	*field = w
 }
 

@@ -22,7 +22,7 @@ var instanceNotify = []keyword[*instanceDraft]{
 		},
 	},
 	{
-		name: "track_file", args: "{ FILE [weight N [reverse|noreverse]] ... }", status: pending, shape: values, doc: "Files whose value counts.", example: "track_file { maintenance weight -1 }",
+		name: "track_file", args: "{ FILE [weight N [reverse|noreverse]] ... }", shape: values, doc: "Files whose value counts.", example: "track_file { maintenance weight -1 }",
 		set: func(l *loader, d *instanceDraft, a *syntax.Args) {
 			l.trackObject(a, d.Name, trackFile, &d.More.TrackFiles)
 		},
@@ -79,11 +79,11 @@ var instanceNotify = []keyword[*instanceDraft]{
 		},
 	},
 	{
-		name: "notify_priority_changes", args: "[BOOL]", status: pending, doc: "Write changes of priority to the pipes too.", example: "notify_priority_changes true",
+		name: "notify_priority_changes", args: "[BOOL]", doc: "Write changes of priority to the pipes too.", example: "notify_priority_changes true",
 		set: instanceBool("Invalid value '%s' for notify_priority_changes specified", func(d *instanceDraft, v bool) { d.prioChanges = &v }),
 	},
 	{
-		name: "smtp_alert", args: "[BOOL]", status: pending, doc: "Mail state changes.", example: "smtp_alert true",
+		name: "smtp_alert", args: "[BOOL]", doc: "Mail state changes.", example: "smtp_alert true",
 		set: func(l *loader, d *instanceDraft, a *syntax.Args) {
 			if v, ok := l.boolean(a, "Invalid vrrp_instance smtp_alert parameter %s"); ok {
 				d.smtpAlert = &v

@@ -67,7 +67,7 @@ var instanceTiming = []keyword[*instanceDraft]{
 		},
 	},
 	{
-		name: "timer_expired_backup", aliases: []string{"thread_timer_expired"}, args: "[PRIORITY]", since: "2.2.8", status: pending, doc: "A master whose timer ran late becomes backup first.", example: "timer_expired_backup 100",
+		name: "timer_expired_backup", aliases: []string{"thread_timer_expired"}, args: "[PRIORITY]", since: "2.2.8", doc: "A master whose timer ran late becomes backup first.", example: "timer_expired_backup 100",
 		set: func(l *loader, d *instanceDraft, a *syntax.Args) {
 			if a.Keyword() == "thread_timer_expired" {
 				a.Report(syntax.Deprecated, "Keyword \"thread_timer_expired\" is deprecated - please use \"timer_expired_backup\"")

@@ -36,8 +36,8 @@ type Options struct {
 // where they make the verdict worse.
 const maxDiagnostics = 5000
 
-// maxHinted is how many problems get a hint, which takes time to find.
-const maxHinted = 200
+// maxCompared is how many names are compared to find hints, which takes time.
+const maxCompared = 100_000
 
 // Load reads the configuration that path names, which may be a pattern for
 // several files. The Config is never nil; it may be run only if the
@@ -46,47 +46,37 @@ func Load(path string, opt Options) (*Config, Diagnostics) {
 	if opt.Host == nil {
 		opt.Host = System()
 	}
-	l := &loader{opt: opt, cfg: newConfig(), seen: map[string]int{}, noted: map[string]bool{}, draft: draft{byName: map[string]*instanceDraft{}}}
+	l := &loader{opt: opt, cfg: newConfig(), seen: map[string]int{}, noted: map[string]bool{}, effects: map[syntax.Effect]bool{}, draft: newDraft()}
 	l.machine = &machine{Host: opt.Host, links: map[string]*Link{}}
 	if l.opt.ConfigID == "" {
 		l.opt.ConfigID, _, _ = strings.Cut(opt.Host.NodeName(), ".")
 	}
 	l.load(path)
+	l.tellDropped()
 	return l.cfg, l.diags
 }
 
 type loader struct {
-	opt     Options
-	machine *machine
-	cfg     *Config
-	diags   Diagnostics
-	seen    map[string]int  // message to index in diags, to say each once
-	noted   map[string]bool // keywords said to be not served yet
-	highest syntax.Code     // of all diagnostics
-	scan    *syntax.Scanner
-	cur     *syntax.Cursor
-	early   bool              // the globals are being read
-	muted   bool              // unknown keywords and stray braces are not reported
-	stopped bool              // keepalived ends here
-	places  map[string]string // blocks by the keywords they hold
+	opt      Options
+	machine  *machine
+	cfg      *Config
+	diags    Diagnostics
+	seen     map[string]int         // message to index in diags, to say each once
+	noted    map[string]bool        // keywords said to be not served yet
+	highest  syntax.Code            // of all diagnostics
+	effects  map[syntax.Effect]bool // of all diagnostics
+	dropped  int                    // diagnostics that are not kept
+	compared int                    // names that were compared for hints
+	scan     *syntax.Scanner
+	cur      *syntax.Cursor
+	early    bool              // the globals are being read
+	muted    bool              // unknown keywords and stray braces are not reported
+	stopped  bool              // keepalived ends here
+	beyond   bool              // keepalived has ended before this check
+	places   map[string]string // blocks by the keywords they hold
 	// blockEnded says that the block being read ends here, whatever follows.
 	blockEnded bool
 	draft      draft
-}
-
-// draft is what the checks need and the result does not hold.
-type draft struct {
-	instances    []*instanceDraft
-	byName       map[string]*instanceDraft
-	groups       []*groupDraft
-	bfds         []*BFD                       // every one that was named, usable or not
-	missingLink  bool                         // an interface that does not exist was named
-	userFailed   bool                         // script_user names nobody
-	listStart    int                          // length of a list before the block that adds to it
-	rulePriority [2]uint32                    // rules that got a priority of their own, by family
-	nftables     bool                         // nftables has been given
-	garpInterval bool                         // the garp_group being read has an interval, be it 0
-	names        map[string]map[string]uint64 // name tables read, by file
 }
 
 func (l *loader) load(path string) {
@@ -100,7 +90,8 @@ func (l *loader) load(path string) {
 	}
 	l.scan = syntax.NewScanner(syntax.Options{
 		ConfigID: l.opt.ConfigID, AllChecks: l.opt.AllConfig, PlainMain: l.opt.StrictCompat, Seed: seed, Cwd: cwd,
-		Glob: l.opt.Host.Glob, Read: l.opt.Host.ReadFile, Getenv: l.opt.Host.Getenv, Report: l.add,
+		Glob: l.opt.Host.Glob, GlobStopped: l.opt.Host.GlobStopped, Read: l.opt.Host.ReadFile, Getenv: l.opt.Host.Getenv,
+		Report: l.scanned,
 	})
 	l.early = true
 	defer func() { l.cfg.Files = l.scan.Files() }()
@@ -109,11 +100,11 @@ func (l *loader) load(path string) {
 		l.finishGlobals()
 		return
 	}
-	var tape []syntax.Line
+	var lines tape
 	record := func() (syntax.Line, bool) {
 		line, ok := l.scan.Next()
 		if ok {
-			tape = append(tape, line)
+			lines.add(line)
 		}
 		return line, ok
 	}
@@ -127,14 +118,7 @@ func (l *loader) load(path string) {
 		return
 	}
 	l.early = false
-	l.pass(func() (syntax.Line, bool) {
-		if len(tape) == 0 {
-			return syntax.Line{}, false
-		}
-		line := tape[0]
-		tape = tape[1:]
-		return line, true
-	})
+	l.pass(lines.next)
 	if l.stopped || slices.ContainsFunc(l.diags, func(d Diagnostic) bool { return d.Effect == syntax.Stop }) {
 		return
 	}
@@ -235,22 +219,20 @@ func (l *loader) topLevel(name string, a *syntax.Args) bool {
 
 // statement handles one line at keyword position.
 func (l *loader) statement(line syntax.Line, handle func(string, *syntax.Args) bool, known func() []string) {
-	line, ok := l.reread(line)
-	if !ok {
-		return
-	}
 	l.openQuote(line)
 	if len(line.Words) == 0 {
 		return
 	}
 	name := line.Words[0].Text
-	if handle(name, syntax.NewArgs(line, l.report)) {
+	if handle(name, syntax.NewArgs(line, l.reporter(line))) {
 		return
 	}
 	d := Diagnostic{Code: syntax.UnknownKeyword, Pos: line.Words[0].Pos, Text: fmt.Sprintf("Unknown keyword '%s'", name)}
-	if len(l.diags) >= maxHinted || l.muted {
+	if l.muted {
 		// Nothing to add.
-	} else if near := nearest(name, known()); near != "" {
+	} else if strings.HasPrefix(name, "\ufeff") {
+		d.Hint = "There is a byte order mark before it: save the file without."
+	} else if near := l.nearest(name, known); near != "" {
 		d.Hint = fmt.Sprintf("Did you mean '%s'?", near)
 	} else if home := l.homes(name); home == topLevel {
 		d.Hint = "It belongs outside all blocks: a '}' may be missing above."
@@ -312,18 +294,10 @@ func startsTopBlock(line syntax.Line) bool {
 	return false
 }
 
-// reread gives a line as the running pass sees it.
-func (l *loader) reread(line syntax.Line) (syntax.Line, bool) {
-	if l.early {
-		return line, true
-	}
-	return line.Again()
-}
-
 // openQuote reports a quote without partner.
 func (l *loader) openQuote(line syntax.Line) {
 	if line.OpenQuote && !line.QuoteReported() {
-		l.report(Diagnostic{Code: syntax.UnmatchedQuote, Pos: line.Pos, Text: fmt.Sprintf("Unmatched quote: '%s'", line.Text)})
+		l.report(Diagnostic{Code: syntax.UnmatchedQuote, Pos: line.Pos, Text: fmt.Sprintf("Unmatched quote: '%s'", Conceal(line.Text))})
 	}
 }
 
@@ -340,23 +314,43 @@ func (l *loader) report(d Diagnostic) {
 
 // add is report for what has its prefix already.
 func (l *loader) add(d Diagnostic) {
-	d.Text = HideMessage(&d)
-	d.Early = l.early
+	d.Early, d.Beyond = l.early, l.beyond
 	k := key(d)
 	if i, ok := l.seen[k]; ok {
 		// Said by the first reading and now by a later one, which names the file.
 		l.diags[i].Prefix = min(l.diags[i].Prefix, d.Prefix)
 		return
 	}
-	if len(l.diags) >= maxDiagnostics && d.Effect == syntax.Report && d.Code <= l.highest {
+	if len(l.diags) >= maxDiagnostics && l.effects[d.Effect] && d.Code <= l.highest {
+		l.dropped++
 		return
 	}
 	l.highest = max(l.highest, d.Code)
+	l.effects[d.Effect] = true
 	l.seen[k] = len(l.diags)
 	l.diags = append(l.diags, d)
 	if d.Effect == syntax.Stop && l.opt.StrictCompat {
 		l.stopped = true
 	}
+}
+
+// scanned takes the diagnostics of the scanner, which does not know what in a
+// line is a secret.
+func (l *loader) scanned(d Diagnostic) {
+	d.Text = concealQuoted(d.Text)
+	l.add(d)
+}
+
+// tellDropped says that there is more than what is listed.
+func (l *loader) tellDropped() {
+	if l.dropped == 0 {
+		return
+	}
+	l.diags = append(l.diags, Diagnostic{
+		Code: syntax.Note, Prefix: syntax.PrefixNone,
+		Text:   fmt.Sprintf("note: only the first %d problems are listed; others were found %d times", maxDiagnostics, l.dropped),
+		Action: "Correct these first.",
+	})
 }
 
 // key tells diagnostics apart: one text is said once per line.

@@ -163,4 +163,7 @@ func readProcess(l *loader, cfg *Config, a *syntax.Args) {
 		p.FullCommand = true
 	}
 	cfg.Processes = append(cfg.Processes, p.Process)
+	if l.draft.processes[name] == nil {
+		l.draft.processes[name] = p.Process
+	}
 }

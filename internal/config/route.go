@@ -3,8 +3,6 @@ package config
 import (
 	"fmt"
 	"net/netip"
-	"strconv"
-	"strings"
 
 	"github.com/holdfast-ha/holdfast/internal/syntax"
 )
@@ -61,9 +59,6 @@ func (l *loader) route(a *syntax.Args, static bool) (Route, bool) {
 }
 
 func (r *routeLine) settle() {
-	if r.family == familyUnset && (r.Pref != nil || r.Expires != nil) {
-		r.family = family6
-	}
 	r.IPv6 = r.family == family6
 	if r.Protocol != keepalivedProtocol && !r.NoTrack {
 		r.a.Report(syntax.General, "Route cannot be tracked if protocol is not RTPROT_KEEPALIVED(%d), resetting protocol", keepalivedProtocol)
@@ -72,14 +67,6 @@ func (r *routeLine) settle() {
 	if r.TrackGroup != "" && r.Dev == "" {
 		r.a.Report(syntax.General, "Static route cannot have track group if no oif specified")
 		r.TrackGroup = ""
-	}
-	switch {
-	case r.IPv6 && r.Realms != "":
-		r.drop("realms are only valid for IPv4")
-	case !r.IPv6 && r.Pref != nil:
-		r.drop("pref is only valid for IPv6")
-	case !r.IPv6 && r.Expires != nil:
-		r.drop("expires is only valid for IPv6")
 	}
 }
 
@@ -90,6 +77,18 @@ func (r *routeLine) fits(f family, w string) bool {
 	}
 	if r.family != f {
 		r.drop("Cannot mix IPv4 and IPv6 addresses for route")
+		return false
+	}
+	return true
+}
+
+// only fixes the family with a word that is for one of them alone.
+func (r *routeLine) only(f family, w string) bool {
+	if r.family == familyUnset {
+		r.family = f
+	}
+	if r.family != f {
+		r.drop("%s is only valid for IPv%d", w, map[family]int{family4: 4, family6: 6}[f])
 		return false
 	}
 	return true
@@ -169,11 +168,15 @@ func (r *routeLine) destination(w string) {
 	}
 	switch w {
 	case "default", "any", "all":
+		// Once there is a family these do not fit it any more.
+		if r.family != familyUnset {
+			r.drop("Cannot mix IPv4 and IPv6 addresses for route (%s)", w)
+		}
 		r.destSet = true
 		return
 	case "default6":
 		r.a.Report(syntax.Log, "\"default6\" is deprecated, please use \"inet6 default\"")
-		r.family, r.destSet = family6, true
+		r.destSet = r.fits(family6, w)
 		return
 	}
 	p, ok := r.l.prefix(r.a, w)
@@ -213,80 +216,6 @@ func (r *routeLine) address(what string) (netip.Addr, bool) {
 	return ip, r.fits(familyOf(ip), w)
 }
 
-var routeMetrics = map[string]bool{
-	"mtu": true, "advmss": true, "reordering": true, "cwnd": true, "ssthresh": true, "window": true, "initcwnd": true,
-	"initrwnd": true, "hoplimit": true, "rtt": true, "rttvar": true, "rto_min": true, "quickack": true, "fastopen_no_cookie": true,
-}
-
-// metric takes [lock] NUMBER.
-func (r *routeLine) metric(name string) {
-	m := RouteMetric{Name: name}
-	high := uint64(1<<32 - 1)
-	lockable := true
-	switch name {
-	case "window", "initcwnd", "initrwnd":
-		lockable = false
-	case "hoplimit":
-		lockable, high = false, 255
-	case "quickack", "fastopen_no_cookie":
-		lockable, high = false, 1
-	}
-	if lockable && r.a.Peek() == "lock" {
-		r.a.Next()
-		m.Lock = true
-	}
-	if name == "rtt" || name == "rttvar" || name == "rto_min" {
-		v, ok := r.duration(name)
-		if !ok {
-			return
-		}
-		m.Value = v
-	} else {
-		v, ok := r.number(name, 10, high)
-		if !ok {
-			return
-		}
-		m.Value = uint32(v)
-	}
-	r.Metrics = append(r.Metrics, m)
-}
-
-// duration takes a time in the unit of the kernel's metric: eighths of a
-// millisecond for rtt, quarters for rttvar, milliseconds for rto_min.
-func (r *routeLine) duration(name string) (uint32, bool) {
-	w, ok := r.need()
-	if !ok {
-		return 0, false
-	}
-	scale := map[string]float64{"rtt": 8, "rttvar": 4, "rto_min": 1}[name]
-	text, unit := strings.ToLower(w), 1/scale
-	for _, s := range []struct {
-		suffix string
-		millis float64
-	}{{"msecs", 1}, {"msec", 1}, {"ms", 1}, {"secs", 1000}, {"sec", 1000}, {"s", 1000}} {
-		if t, ok := strings.CutSuffix(text, s.suffix); ok {
-			text, unit = t, s.millis
-			break
-		}
-	}
-	v, err := strconv.ParseFloat(text, 64)
-	if err != nil || v < 0 || strings.ContainsAny(text, "exnip") {
-		r.drop("Invalid %s %s for route", name, w)
-		return 0, false
-	}
-	millis := v * unit
-	const low, high = 200, 120_000
-	switch {
-	case millis < low:
-		r.a.Report(syntax.General, "%s value %s is below %d ms - setting to it", name, w, low)
-		millis = low
-	case millis > high:
-		r.a.Report(syntax.General, "%s value %s is above %d s - setting to it", name, w, high/1000)
-		millis = high
-	}
-	return uint32(millis * scale), true
-}
-
 // device takes an interface or drops the route.
 func (r *routeLine) device() (string, bool) {
 	w, ok := r.need()
@@ -296,21 +225,6 @@ func (r *routeLine) device() (string, bool) {
 	if !r.l.exists(r.a, w, fmt.Sprintf("WARNING - interface %s for VROUTE nexthop doesn't exist", w)) {
 		r.dropped = true
 		return "", false
-	}
-	return w, true
-}
-
-// realms takes R or R/R.
-func (r *routeLine) realms() (string, bool) {
-	w, ok := r.need()
-	if !ok {
-		return "", false
-	}
-	for part := range strings.SplitSeq(w, "/") {
-		if _, ok := r.l.namedNumber(part, realmNames, 255); !ok {
-			r.drop("Invalid realms %s for route", w)
-			return "", false
-		}
 	}
 	return w, true
 }
@@ -354,6 +268,8 @@ func init() {
 			if w, ok := r.need(); ok {
 				if link := r.l.machine.link(w); link == nil || link.Kind != "vrf" {
 					r.drop("Route specified VRF %s is not a VRF", w)
+				} else {
+					r.Table = link.Table
 				}
 			}
 		},
@@ -365,7 +281,11 @@ func init() {
 		"scope": func(r *routeLine, _ string) { r.small("scope", scopeNames, &r.Scope) },
 		"tos":   func(r *routeLine, _ string) { r.small("tos", tosNames, &r.TOS) }, "dsfield": func(r *routeLine, _ string) { r.small("dsfield", tosNames, &r.TOS) },
 		"metric": (*routeLine).setMetric, "priority": (*routeLine).setMetric, "preference": (*routeLine).setMetric,
-		"realms":   func(r *routeLine, _ string) { r.Realms, _ = r.realms() },
+		"realms": func(r *routeLine, w string) {
+			if v, ok := r.realms(); ok && r.only(family4, w) {
+				r.Realms = v
+			}
+		},
 		"features": (*routeLine).features,
 		"congctl": func(r *routeLine, _ string) {
 			if r.a.Peek() == "lock" {
@@ -376,7 +296,7 @@ func init() {
 		},
 		"pref": (*routeLine).preference,
 		"expires": func(r *routeLine, w string) {
-			if v, ok := r.number(w, 10, 1<<32-1); ok {
+			if v, ok := r.number(w, 10, 1<<32-1); ok && r.only(family6, w) {
 				r.Expires = new(uint32(v))
 			}
 		},
@@ -435,9 +355,9 @@ func (r *routeLine) features(string) {
 	}
 }
 
-func (r *routeLine) preference(string) {
+func (r *routeLine) preference(word string) {
 	w, ok := r.need()
-	if !ok {
+	if !ok || !r.only(family6, word) {
 		return
 	}
 	// RFC 4191 section 2.1.
@@ -491,7 +411,7 @@ func (r *routeLine) group(w string) {
 	name, ok := r.need()
 	switch {
 	case !ok:
-	case find(r.l.cfg.TrackGroups, func(g *TrackGroup) bool { return g.Name == name }) == nil:
+	case !r.l.draft.trackGroups[name]:
 		r.a.Report(syntax.General, "track_group %s not found", name)
 	default:
 		r.TrackGroup = name

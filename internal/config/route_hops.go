@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/holdfast-ha/holdfast/internal/syntax"
@@ -60,6 +61,13 @@ func (r *routeLine) encap() []string {
 		case !isAddress && name != "tos" && name != "tc" && syntax.ParseUint(w, 0, 0, 1<<63-1).Problem != "":
 			faulty = "invalid " + name + " " + w
 		}
+		if name == "tos" || name == "tc" {
+			if v, ok := r.l.namedNumber(w, tosNames, 255); ok {
+				w = strconv.FormatUint(v, 10)
+			} else {
+				faulty = "invalid " + name + " " + w
+			}
+		}
 		words = append(words, name, w)
 		end = r.a.Left() == 0
 	}
@@ -106,10 +114,16 @@ func (r *routeLine) nexthops() {
 			case "encap":
 				hop.Encap = r.encap()
 			case "realms":
-				hop.Realms, ok = r.realms()
+				if hop.Realms, ok = r.realms(); ok && r.family == family6 {
+					r.a.Report(syntax.General, "realms are only supported for IPv4")
+					ok = false
+				} else if ok {
+					r.family = family4
+				}
 			default:
 				r.a.Report(syntax.General, "Route has trailing nonsense after nexthops - %s", w)
-				ok = false
+				r.hop(hop)
+				return
 			}
 			if !ok {
 				// What was dropped is the hop, not the route.
@@ -120,10 +134,41 @@ func (r *routeLine) nexthops() {
 				more = true
 			}
 		}
-		if !hop.Via.IsValid() && hop.Dev == "" {
-			r.a.Report(syntax.General, "nexthop without via and dev - ignoring")
-			continue
-		}
-		r.NextHops = append(r.NextHops, hop)
+		r.hop(hop)
 	}
+}
+
+// hop adds a hop that has been read.
+func (r *routeLine) hop(h NextHop) {
+	if !h.Via.IsValid() && h.Dev == "" {
+		r.a.Report(syntax.Log, "nexthop without via and dev - ignoring")
+		return
+	}
+	r.NextHops = append(r.NextHops, h)
+}
+
+// realms takes R or R/R.
+func (r *routeLine) realms() (string, bool) {
+	w, ok := r.need()
+	if !ok {
+		return "", false
+	}
+	numbers, ok := r.l.realms(w)
+	if !ok {
+		r.drop("Invalid realms %s for route", w)
+	}
+	return numbers, ok
+}
+
+// realms gives R or R/R with numbers in the place of names.
+func (l *loader) realms(w string) (string, bool) {
+	var numbers []string
+	for part := range strings.SplitSeq(w, "/") {
+		v, ok := l.namedNumber(part, realmNames, 255)
+		if !ok {
+			return "", false
+		}
+		numbers = append(numbers, strconv.FormatUint(v, 10))
+	}
+	return strings.Join(numbers, "/"), true
 }

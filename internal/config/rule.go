@@ -20,6 +20,7 @@ type ruleLine struct {
 	static      bool
 	family      family
 	prioritySet bool
+	protocolSet bool
 	dropped     bool
 }
 
@@ -61,9 +62,6 @@ func (r *ruleLine) settle() {
 	case !tableAction && (r.Realms != "" || r.SuppressPrefix != nil || r.SuppressGroup != nil):
 		r.drop("suppressor/realm specified for non table action - skipping")
 		return
-	case r.IPv6 && r.Realms != "":
-		r.drop("realms is only valid for IPv4")
-		return
 	case r.Action == RuleGoto && !r.prioritySet:
 		r.drop("Invalid rule - goto target %d specified without preference", r.Goto)
 	case r.Action == RuleGoto && r.Goto <= r.Priority:
@@ -85,6 +83,9 @@ func (r *ruleLine) settle() {
 	if r.Protocol != keepalivedProtocol && !r.NoTrack {
 		r.a.Report(syntax.General, "Rule cannot be tracked if protocol is not RTPROT_KEEPALIVED(%d), resetting protocol", keepalivedProtocol)
 		r.Protocol = keepalivedProtocol
+	}
+	if r.NoTrack && !r.protocolSet {
+		r.Protocol = 0 // the mark is for those that are tracked
 	}
 	if r.TrackGroup != "" && r.In == "" {
 		r.a.Report(syntax.General, "Static rule cannot have track_group if dev/iif not specified")
@@ -224,7 +225,7 @@ func init() {
 				return
 			}
 			if v, ok := r.l.namedNumber(w, protoNames, 255); ok {
-				r.Protocol = uint8(v)
+				r.Protocol, r.protocolSet = uint8(v), true
 				return
 			}
 			r.a.Report(syntax.InvalidNumber, "%s", syntax.ParseUint(w, 0, 0, 255).Problem)
@@ -327,13 +328,19 @@ func (r *ruleLine) realms(string) {
 	if !ok {
 		return
 	}
-	for part := range strings.SplitSeq(w, "/") {
-		if _, ok := r.l.namedNumber(part, realmNames, 255); !ok {
-			r.drop("Invalid rule realms %s", w)
-			return
-		}
+	numbers, ok := r.l.realms(w)
+	if !ok {
+		r.drop("Invalid rule realms %s", w)
+		return
 	}
-	r.Realms = w
+	if r.family == familyUnset {
+		r.family = family4
+	}
+	if r.family != family4 {
+		r.drop("realms is only valid for IPv4")
+		return
+	}
+	r.Realms = numbers
 }
 
 // span reads N-N.
@@ -398,7 +405,7 @@ func (r *ruleLine) group(string) {
 	name, ok := r.need()
 	switch {
 	case !ok:
-	case find(r.l.cfg.TrackGroups, func(g *TrackGroup) bool { return g.Name == name }) == nil:
+	case !r.l.draft.trackGroups[name]:
 		r.a.Report(syntax.General, "track_group %s not found", name)
 	default:
 		r.TrackGroup = name

@@ -96,7 +96,7 @@ func setScript(l *loader, s *scriptDraft, a *syntax.Args) {
 		return // the end of the block says so
 	}
 	user, set := s.Command.User, s.Command.UserSet
-	s.Command = Command{Raw: pieces[0].Text, Pos: a.Line.Pos, User: user, UserSet: set}
+	s.Command = Command{Raw: pieces[0].Text, Pos: commandPos(a), User: user, UserSet: set}
 	if !l.splitCommand(a, &s.Command) {
 		s.Command = Command{}
 	}
@@ -149,6 +149,9 @@ func readScript(l *loader, cfg *Config, a *syntax.Args) {
 		s.Timeout = s.Interval
 	}
 	cfg.Scripts = append(cfg.Scripts, s.Script)
+	if l.draft.scripts[name] == nil {
+		l.draft.scripts[name] = s.Script
+	}
 }
 
 // defaultUserUsable says whether scripts that name no user can run at all.

@@ -8,16 +8,16 @@ import (
 
 func (l *loader) settlePreemption(d *instanceDraft) {
 	if d.More.Owner && d.NoPreempt {
-		l.general(d.Pos, "(%s) nopreempt is incompatible with priority %d. resetting nopreempt", d.Name, d.Priority)
+		l.general(d.at("nopreempt"), "(%s) nopreempt is incompatible with priority %d. resetting nopreempt", d.Name, d.Priority)
 		d.NoPreempt = false
 	}
 	if d.StateMaster {
 		if d.NoPreempt {
-			l.general(d.Pos, "(%s) Warning - nopreempt will not work with initial state MASTER - clearing", d.Name)
+			l.general(d.at("nopreempt"), "(%s) Warning - nopreempt will not work with initial state MASTER - clearing", d.Name)
 			d.NoPreempt = false
 		}
 		if d.PreemptDelay > 0 {
-			l.general(d.Pos, "(%s) Warning - preempt delay will not work with initial state MASTER - clearing", d.Name)
+			l.general(d.at("preempt_delay"), "(%s) Warning - preempt delay will not work with initial state MASTER - clearing", d.Name)
 			d.PreemptDelay = 0
 		}
 	}
@@ -26,22 +26,22 @@ func (l *loader) settlePreemption(d *instanceDraft) {
 		if d.Strict {
 			why = "strict"
 		}
-		l.general(d.Pos, "(%s) preempt_delay is incompatible with %s mode - resetting", d.Name, why)
+		l.general(d.at("preempt_delay"), "(%s) preempt_delay is incompatible with %s mode - resetting", d.Name, why)
 		d.PreemptDelay = 0
 	}
 	if d.Strict && d.DownTimerAdverts != 3 {
-		l.general(d.Pos, "(%s) down_timer_adverts is incompatible with strict mode - resetting", d.Name)
+		l.general(d.at("down_timer_adverts"), "(%s) down_timer_adverts is incompatible with strict mode - resetting", d.Name)
 		d.DownTimerAdverts = 3
 	}
 	if d.More.TimerExpiredBackup > 0 && !d.NoPreempt {
-		l.general(d.Pos, "(%s) timer_expired_backup needs nopreempt - ignoring it", d.Name)
+		l.general(d.at("timer_expired_backup"), "(%s) timer_expired_backup needs nopreempt - ignoring it", d.Name)
 		d.More.TimerExpiredBackup = 0
 	}
 	d.Accept = d.More.Owner || !d.Strict
 	if d.accept != nil && !d.More.Owner {
 		d.Accept = *d.accept
 		if d.Strict && d.Version == 2 && d.Accept {
-			l.general(d.Pos, "(%s) warning - accept mode for VRRP version 2 does not comply with RFC3768 - resetting", d.Name)
+			l.general(d.at("accept"), "(%s) warning - accept mode for VRRP version 2 does not comply with RFC3768 - resetting", d.Name)
 			d.Accept = false
 		}
 	}
@@ -58,18 +58,18 @@ func (l *loader) settleStrict(d *instanceDraft) {
 	}
 	if d.Strict {
 		if d.lowerRepeatSet && d.GARP.LowerPrioRepeat > 0 {
-			l.general(d.Pos, "(%s) Strict mode requires no repeat garps. resetting", d.Name)
+			l.general(d.at("garp_lower_prio_repeat"), "(%s) Strict mode requires no repeat garps. resetting", d.Name)
 		}
 		if d.lowerDelaySet && d.GARP.LowerPrioDelay > 0 {
-			l.general(d.Pos, "(%s) Strict mode requires no repeat garp delay. resetting", d.Name)
+			l.general(d.at("garp_lower_prio_delay"), "(%s) Strict mode requires no repeat garp delay. resetting", d.Name)
 		}
 		d.GARP.LowerPrioRepeat, d.GARP.LowerPrioDelay = 0, 0
 		if !d.LowerPrioNoAdvert {
-			l.general(d.Pos, "(%s) Strict mode requires no lower priority advert. resetting", d.Name)
+			l.general(d.at("lower_prio_no_advert"), "(%s) Strict mode requires no lower priority advert. resetting", d.Name)
 			d.LowerPrioNoAdvert = true
 		}
 		if d.HigherPrioSendAdvert {
-			l.general(d.Pos, "(%s) strict mode requires higher_prio_send_advert to be clear. resetting", d.Name)
+			l.general(d.at("higher_prio_send_advert"), "(%s) strict mode requires higher_prio_send_advert to be clear. resetting", d.Name)
 			d.HigherPrioSendAdvert = false
 		}
 	}
@@ -79,9 +79,9 @@ func (l *loader) settleStrict(d *instanceDraft) {
 	}
 	if d.OwnerIgnoreAdverts = *d.ownerIgnore; d.OwnerIgnoreAdverts != d.More.Owner {
 		if d.More.Owner {
-			l.general(d.Pos, "(%s) Strict mode requires owner_ignore_adverts - setting it", d.Name)
+			l.general(d.at("owner_ignore_adverts"), "(%s) Strict mode requires owner_ignore_adverts - setting it", d.Name)
 		} else {
-			l.general(d.Pos, "(%s) owner_ignore_adverts is only for the address owner - ignoring it", d.Name)
+			l.general(d.at("owner_ignore_adverts"), "(%s) owner_ignore_adverts is only for the address owner - ignoring it", d.Name)
 		}
 		d.OwnerIgnoreAdverts = d.More.Owner
 	}
@@ -91,18 +91,18 @@ func (l *loader) settleVirtualInterface(d *instanceDraft) {
 	virtual := d.UseVMAC || d.More.IPVLAN
 	switch {
 	case d.VMACXmitBase && d.Strict:
-		l.general(d.Pos, "(%s) xmit_base is incompatible with strict mode - resetting", d.Name)
+		l.general(d.at("vmac_xmit_base"), "(%s) xmit_base is incompatible with strict mode - resetting", d.Name)
 		d.VMACXmitBase = false
 	case d.VMACXmitBase && !virtual:
-		l.general(d.Pos, "(%s) vmac_xmit_base is only valid with a vmac", d.Name)
+		l.general(d.at("vmac_xmit_base"), "(%s) vmac_xmit_base is only valid with a vmac", d.Name)
 		d.VMACXmitBase = false
 	}
 	if d.PromoteSecondaries && virtual {
-		l.general(d.Pos, "(%s) promote_secondaries is automatically set for vmacs - ignoring", d.Name)
+		l.general(d.at("promote_secondaries"), "(%s) promote_secondaries is automatically set for vmacs - ignoring", d.Name)
 		d.PromoteSecondaries = false
 	}
 	if d.More.IPVLAN && !d.IPv6 && !d.More.IPVLANAddr.IsValid() {
-		l.general(d.Pos, "(%s) IPv4 ipvlan needs an address - disabling", d.Name)
+		l.general(d.at("use_ipvlan"), "(%s) IPv4 ipvlan needs an address - disabling", d.Name)
 		d.Faults = append(d.Faults, "use_ipvlan has no address")
 	}
 }
@@ -115,19 +115,34 @@ func (l *loader) settleAdvertInt(d *instanceDraft) {
 	asked := d.AdvertInt
 	switch {
 	case d.Version == 2 && asked%time.Second != 0:
-		l.general(d.Pos, "(%s) VRRPv2 advertisement interval %fs must be an integer. rounding", d.Name, asked.Seconds())
+		l.general(d.at("advert_int"), "(%s) VRRPv2 advertisement interval %fs must be an integer. rounding", d.Name, asked.Seconds())
 		d.AdvertInt = max(time.Second, (asked + time.Second/2).Truncate(time.Second))
 	case d.Version == 3 && asked >= maxAdvertInt3+unit:
-		l.general(d.Pos, "(%s) VRRPv3 advertisement interval %.2fs is out of range. Must be less than 40.96s. Setting to 40.95s", d.Name, asked.Seconds())
+		l.general(d.at("advert_int"), "(%s) VRRPv3 advertisement interval %.2fs is out of range. Must be less than 40.96s. Setting to 40.95s", d.Name, asked.Seconds())
 		d.AdvertInt = maxAdvertInt3
 	case d.Version == 3 && asked%unit != 0:
-		l.general(d.Pos, "(%s) VRRPv3 advertisement interval %fs must be in units of 10ms - rounding", d.Name, asked.Seconds())
+		l.general(d.at("advert_int"), "(%s) VRRPv3 advertisement interval %fs must be in units of 10ms - rounding", d.Name, asked.Seconds())
 		d.AdvertInt = min(maxAdvertInt3, max(unit, (asked+unit/2).Truncate(unit)))
 	}
-	for _, b := range l.cfg.Global.More.Debounce {
+	l.settleDebounce(d)
+}
+
+// settleDebounce shortens the delays of the instance's interface: with longer ones
+// the others would have elected a new Master before this one gives up. The skew
+// of the highest priority has to fit in too.
+func (l *loader) settleDebounce(d *instanceDraft) {
+	for i := range l.cfg.Global.More.Debounce {
+		b := &l.cfg.Global.More.Debounce[i]
 		most := time.Duration(d.DownTimerAdverts-1) * d.AdvertInt
-		if b.Interface == d.Interface && (b.Down >= most || b.Up >= most) {
-			l.logged(d.Pos, "%s: interface %s debounce timer(s) not less than %d * advert_int - resetting", d.Name, d.Interface, d.DownTimerAdverts-1)
+		switch {
+		case b.Interface != d.Interface || b.Down == 0 && b.Up == 0:
+		case d.DownTimerAdverts == 1:
+			l.logged(d.at("down_timer_adverts"), "%s: cannot use debounce timers with down_timer_adverts = 1 - resetting", d.Name)
+			b.Down, b.Up = 0, 0
+		case b.Down >= most || b.Up >= most:
+			l.logged(d.at("interface"), "%s: interface %s debounce timer(s) not less that %d * advert_int - resetting", d.Name, d.Interface, d.DownTimerAdverts-1)
+			most -= (d.AdvertInt / 256).Truncate(time.Microsecond)
+			b.Down, b.Up = min(b.Down, most), min(b.Up, most)
 		}
 	}
 }

@@ -6,6 +6,19 @@ import "strings"
 // "" when none is close.
 func Nearest(word string, known []string) string { return nearest(word, known) }
 
+// nearest is the function of that name, as long as not too many names have
+// been compared already: then it gives "".
+func (l *loader) nearest(word string, known func() []string) string {
+	if l.compared > maxCompared {
+		return ""
+	}
+	names := known()
+	if l.compared += len(names); l.compared > maxCompared {
+		return ""
+	}
+	return nearest(word, names)
+}
+
 // nearest gives the known word that was most likely meant, or "".
 func nearest(word string, known []string) string {
 	best, bestDistance := "", len(word)/4+2

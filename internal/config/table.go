@@ -100,6 +100,9 @@ func apply[T any](l *loader, t *table[T], v T, a *syntax.Args, name string) bool
 	if k.status == pending {
 		l.notServed(k.name, a.Line.Pos)
 	}
+	if p, ok := any(v).(interface{ place(string, *syntax.Args) }); ok {
+		p.place(k.name, a)
+	}
 	switch k.shape {
 	case values:
 		readValues(l, k, v, a)
@@ -126,13 +129,12 @@ func readValues[T any](l *loader, k *keyword[T], v T, a *syntax.Args) {
 		l.blockEnded = true
 	}
 	for line := range l.cur.Values {
-		line, ok := l.reread(line)
-		if !ok || !use {
+		if !use {
 			continue
 		}
 		l.openQuote(line)
 		if len(line.Words) > 0 {
-			k.set(l, v, syntax.NewValues(line, l.report))
+			k.set(l, v, syntax.NewValues(line, l.reporter(line)))
 		}
 		if l.stopped {
 			return

@@ -27,7 +27,7 @@ var topKeywords = &table[*Config]{rows: []keyword[*Config]{
 		set: readProcess, sub: func() []Keyword { return processKeywords.describe() },
 	},
 	{
-		name: "track_file", aliases: []string{"vrrp_track_file"}, args: "NAME { ... }", status: pending, shape: block, doc: "A file whose number counts.", example: "track_file maintenance {",
+		name: "track_file", aliases: []string{"vrrp_track_file"}, args: "NAME { ... }", shape: block, doc: "A file whose number counts.", example: "track_file maintenance {",
 		set: readTrackFile, sub: func() []Keyword { return fileKeywords.describe() },
 	},
 	{
@@ -43,7 +43,7 @@ var topKeywords = &table[*Config]{rows: []keyword[*Config]{
 		},
 	},
 	{
-		name: "static_routes", args: "{ ROUTE... }", status: pending, shape: values, doc: "Routes the machine has while the daemon runs.", example: "static_routes { 198.51.100.0/24 via 192.0.2.1 dev eth1 }",
+		name: "static_routes", args: "{ ROUTE... }", shape: values, doc: "Routes the machine has while the daemon runs.", example: "static_routes { 198.51.100.0/24 via 192.0.2.1 dev eth1 }",
 		set: func(l *loader, cfg *Config, a *syntax.Args) {
 			if r, ok := l.route(a, true); ok {
 				cfg.StaticRoutes = append(cfg.StaticRoutes, r)
@@ -51,7 +51,7 @@ var topKeywords = &table[*Config]{rows: []keyword[*Config]{
 		},
 	},
 	{
-		name: "static_rules", args: "{ RULE... }", status: pending, shape: values, doc: "Routing rules the machine has while the daemon runs.", example: "static_rules { from 192.0.2.0/24 table 100 priority 500 }",
+		name: "static_rules", args: "{ RULE... }", shape: values, doc: "Routing rules the machine has while the daemon runs.", example: "static_rules { from 192.0.2.0/24 table 100 priority 500 }",
 		set: func(l *loader, cfg *Config, a *syntax.Args) {
 			if r, ok := l.rule(a, true); ok {
 				cfg.StaticRules = append(cfg.StaticRules, r)
@@ -59,19 +59,19 @@ var topKeywords = &table[*Config]{rows: []keyword[*Config]{
 		},
 	},
 	{
-		name: "track_group", args: "NAME { ... }", status: pending, shape: block, doc: "Instances whose routes and addresses follow a static one.", example: "track_group GRP1 {",
+		name: "track_group", args: "NAME { ... }", shape: block, doc: "Instances whose routes and addresses follow a static one.", example: "track_group GRP1 {",
 		set: readTrackGroup, sub: func() []Keyword { return trackGroupKeywords.describe() },
 	},
 	{
-		name: "garp_group", args: "{ ... }", status: pending, shape: block, doc: "Interfaces that share a rate of announcements.", example: "garp_group {",
+		name: "garp_group", args: "{ ... }", shape: block, doc: "Interfaces that share a rate of announcements.", example: "garp_group {",
 		set: readGARPGroup, sub: func() []Keyword { return garpGroupKeywords.describe() },
 	},
 	{
-		name: "linkbeat_interfaces", args: "{ INTERFACE [MII|ETHTOOL|IOCTL] ... }", status: pending, shape: values, doc: "Interfaces whose link state is polled.", example: "linkbeat_interfaces { eth0 ETHTOOL }",
+		name: "linkbeat_interfaces", args: "{ INTERFACE [MII|ETHTOOL|IOCTL] ... }", shape: values, doc: "Interfaces whose link state is polled.", example: "linkbeat_interfaces { eth0 ETHTOOL }",
 		set: addLinkbeat,
 	},
 	{
-		name: "interface_up_down_delays", args: "{ INTERFACE DOWN [UP] ... }", status: pending, shape: values, doc: "How long a change of link state must last before it counts.", example: "interface_up_down_delays { eth0 1.5 2 }",
+		name: "interface_up_down_delays", args: "{ INTERFACE DOWN [UP] ... }", shape: values, doc: "How long a change of link state must last before it counts.", example: "interface_up_down_delays { eth0 1.5 2 }",
 		set: addDebounce,
 	},
 	{
@@ -96,7 +96,7 @@ func Keywords() []Keyword { return append(globalKeywords.describe(), topKeywords
 
 // skipLVS leaves out the blocks of the load balancer and says so once.
 func skipLVS(l *loader, _ *Config, a *syntax.Args) {
-	l.cur.Skip()
+	l.cur.SkipBlock()
 	if l.noted["lvs"] {
 		return
 	}
@@ -208,7 +208,7 @@ func readTrackGroup(l *loader, cfg *Config, a *syntax.Args) {
 		a.Report(syntax.General, "track_group must have a name - skipping")
 		l.cur.SkipBlock()
 		return
-	case find(cfg.TrackGroups, func(g *TrackGroup) bool { return g.Name == name }) != nil:
+	case l.draft.trackGroups[name]:
 		a.Report(syntax.General, "track_group %s already defined", name)
 		l.cur.SkipBlock()
 		return
@@ -219,6 +219,7 @@ func readTrackGroup(l *loader, cfg *Config, a *syntax.Args) {
 		l.here(syntax.General, "track group %s has no members - removing", name)
 		return
 	}
+	l.draft.trackGroups[name] = true
 	cfg.TrackGroups = append(cfg.TrackGroups, g.TrackGroup)
 }
 

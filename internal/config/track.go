@@ -24,7 +24,7 @@ var (
 	trackScript = trackKind{
 		word: "script", keyword: "track_script", limit: 254, capped: true, lenient: true,
 		find: func(l *loader, name string) (int, bool, bool) {
-			if s := find(l.cfg.Scripts, func(s *Script) bool { return s.Name == name }); s != nil {
+			if s := l.draft.scripts[name]; s != nil {
 				return s.Weight, s.Reverse, true
 			}
 			return 0, false, false
@@ -34,7 +34,7 @@ var (
 	trackProcess = trackKind{
 		word: "process", keyword: "track_process", limit: 254, lenient: true,
 		find: func(l *loader, name string) (int, bool, bool) {
-			if p := find(l.cfg.Processes, func(p *Process) bool { return p.Name == name }); p != nil {
+			if p := l.draft.processes[name]; p != nil {
 				return p.Weight, p.Reverse, true
 			}
 			return 0, false, false
@@ -44,7 +44,7 @@ var (
 	trackFile = trackKind{
 		word: "file", keyword: "track_file", limit: 254,
 		find: func(l *loader, name string) (int, bool, bool) {
-			if f := find(l.cfg.TrackFiles, func(f *TrackFile) bool { return f.Name == name }); f != nil {
+			if f := l.draft.trackFiles[name]; f != nil {
 				return f.Weight, f.Reverse, true
 			}
 			return 0, false, false
@@ -56,7 +56,7 @@ var (
 	trackBFD = trackKind{
 		word: "bfd", keyword: "track_bfd", limit: 253,
 		find: func(l *loader, name string) (int, bool, bool) {
-			if b := find(l.draft.bfds, func(b *BFD) bool { return b.Name == name && b.ForVRRP }); b != nil {
+			if b := l.draft.bfdByName[name]; b != nil && b.ForVRRP {
 				return b.Weight, b.Reverse, true
 			}
 			return 0, false, false
@@ -64,14 +64,6 @@ var (
 		names: func(l *loader) []string { return namesOf(l.draft.bfds, func(b *BFD) string { return b.Name }) },
 	}
 )
-
-// find gives the first element for which is holds, or nil.
-func find[T any](list []*T, is func(*T) bool) *T {
-	if i := slices.IndexFunc(list, is); i >= 0 {
-		return list[i]
-	}
-	return nil
-}
 
 func namesOf[T any](list []*T, name func(*T) string) []string {
 	names := make([]string, 0, len(list))
@@ -87,7 +79,7 @@ func (l *loader) trackObject(a *syntax.Args, owner string, kind trackKind, list 
 	weight, reverse, ok := kind.find(l, name)
 	if !ok {
 		d := Diagnostic{Code: syntax.General, Text: fmt.Sprintf("(%s) track %s %s not found, ignoring...", owner, kind.word, name)}
-		if near := nearest(name, kind.names(l)); near != "" {
+		if near := l.nearest(name, func() []string { return kind.names(l) }); near != "" {
 			d.Hint = fmt.Sprintf("Did you mean '%s'?", near)
 		} else {
 			d.Hint = "It must be defined above the place that refers to it."
@@ -96,7 +88,7 @@ func (l *loader) trackObject(a *syntax.Args, owner string, kind trackKind, list 
 		return
 	}
 	t := Track{Name: name, Weight: weight, Reverse: reverse, Pos: a.Line.Pos}
-	if tracks(*list, name) {
+	if l.draft.tracked[trackedName{list, name}] {
 		a.Report(syntax.General, "(%s) duplicate %s %s - ignoring", owner, kind.keyword, name)
 		return
 	}
@@ -124,6 +116,7 @@ func (l *loader) trackObject(a *syntax.Args, owner string, kind trackKind, list 
 			}
 		}
 	}
+	l.draft.tracked[trackedName{list, name}] = true
 	*list = append(*list, t)
 }
 
@@ -150,7 +143,7 @@ func (l *loader) trackInterface(a *syntax.Args, owner string, list *[]Track) {
 	if !l.exists(a, name, fmt.Sprintf("(%s) tracked interface %s doesn't exist", owner, name)) {
 		return
 	}
-	if tracks(*list, name) {
+	if l.draft.tracked[trackedName{list, name}] {
 		a.Report(syntax.General, "(%s) duplicate track_interface %s - ignoring", owner, name)
 		return
 	}
@@ -173,5 +166,6 @@ func (l *loader) trackInterface(a *syntax.Args, owner string, list *[]Track) {
 			a.Report(syntax.General, "(%s) unknown track_interface %s weight option %s - ignoring", owner, name, w)
 		}
 	}
+	l.draft.tracked[trackedName{list, name}] = true
 	*list = append(*list, t)
 }

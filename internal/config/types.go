@@ -243,8 +243,8 @@ type ParamMatch uint8
 const (
 	ParamsIgnored ParamMatch = iota // none were given
 	ParamsExact
-	ParamsInitial // the process starts with them
-	ParamsPartial // the last one may be longer in the process
+	ParamsInitial // as partial, but the last one may be longer in the process
+	ParamsPartial // the first ones are the same; the process may have more
 )
 
 // Pos is a place in a configuration file.

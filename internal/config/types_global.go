@@ -102,7 +102,7 @@ type GlobalScript struct {
 // FIFO is a pipe that state changes are written to.
 type FIFO struct {
 	Path   string // "": none
-	User   *User  // nil: the daemon's
+	User   *User  // whom it belongs to; set when Path is
 	Script *Command
 }
 

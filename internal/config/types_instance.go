@@ -85,7 +85,7 @@ type Route struct {
 	TOS        *uint8
 	Metric     *uint32
 	Metrics    []RouteMetric // in the order written
-	Realms     string
+	Realms     string        // R or R/R in numbers; empty: none
 	ECN        bool
 	Congestion string
 	CCLock     bool
@@ -93,7 +93,7 @@ type Route struct {
 	Expires    *uint32
 	TTLProp    *bool
 	OnLink     bool
-	Encap      []string // words as written
+	Encap      []string // words as written, with numbers in the place of names
 	NextHops   []NextHop
 	Mode       RouteMode
 	NoTrack    bool
@@ -149,7 +149,7 @@ type Rule struct {
 	TunnelID       *uint64
 	UIDRange       *[2]uint32
 	L3MDev         bool
-	Protocol       uint8
+	Protocol       uint8 // 0: none
 	IPProto        *uint8
 	SourcePorts    *[2]uint16
 	DestPorts      *[2]uint16

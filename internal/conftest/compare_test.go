@@ -3,8 +3,10 @@ package conftest
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/corpus"
 )
 
 // outcome is what a comparison comes to.
@@ -50,6 +52,8 @@ type exception struct {
 	why  string
 	// ours matches what we report and the reference does not.
 	ours *regexp.Regexp
+	// lvs leaves out what the reference reports about virtual servers.
+	lvs bool
 	// theirs matches what the reference reports and we do not.
 	theirs *regexp.Regexp
 	// A configuration that cannot be compared is matched by text, or by said
@@ -62,9 +66,13 @@ type exception struct {
 	example string
 }
 
+// harmless are messages that have no influence on the status.
+var harmless = regexp.MustCompile(`^(\([^)]*Line \d+\) )?(Some c|C)onfig files missing|^$`)
+
 // explain leaves out what the exceptions speak of and compares again.
 func explain(list []exception, c conf, theirs, ours verdict) (name string, ok bool) {
-	exit, diags, rest := theirs.exit, slices.Clone(ours.diags), slices.Clone(theirs.messages)
+	exit, diags, rest := theirs.exit, slices.Clone(ours.diags), slices.DeleteFunc(slices.Clone(theirs.messages), harmless.MatchString)
+	all := len(rest)
 	for _, e := range list {
 		if e.covers(c, theirs, ours) {
 			return e.name, true
@@ -72,6 +80,9 @@ func explain(list []exception, c conf, theirs, ours verdict) (name string, ok bo
 		before := len(diags) + len(rest)
 		if e.ours != nil {
 			diags = slices.DeleteFunc(diags, func(d config.Diagnostic) bool { return e.ours.MatchString(d.Text) })
+		}
+		if e.lvs {
+			rest = slices.DeleteFunc(rest, c.aboutLVS())
 		}
 		if e.theirs != nil {
 			rest = slices.DeleteFunc(rest, e.theirs.MatchString)
@@ -82,18 +93,35 @@ func explain(list []exception, c conf, theirs, ours verdict) (name string, ok bo
 	}
 	// Of the reference the kinds of the messages are not known, so only all
 	// or nothing can be told.
-	if len(rest) == 0 && len(theirs.messages) > 0 && exit != config.ExitMissing {
+	if len(rest) == 0 && all > 0 && exit != config.ExitMissing {
 		exit = config.ExitOK
 	}
+	insecure := func(m string) bool { return strings.HasPrefix(m, "SECURITY VIOLATION") }
+	if exit == config.ExitSecurity && slices.ContainsFunc(theirs.messages, insecure) && !slices.ContainsFunc(rest, insecure) {
+		exit = config.ExitErrors
+	}
 	left := diags.ExitStatus()
-	if len(rest) < len(theirs.messages) && exit == config.ExitErrors && left == config.ExitFatal {
+	if len(rest) < all && exit == config.ExitErrors && left == config.ExitFatal {
 		exit = left
 	}
 	return name, name != "" && left == exit
 }
 
+// aboutLVS tells whether a message belongs to LVS, which can be told where all
+// lines are those of one file.
+func (c conf) aboutLVS() func(string) bool {
+	if len(c) > 1 {
+		return func(string) bool { return false }
+	}
+	return corpus.AboutLVS(c[mainFile], configID)
+}
+
 // covers says whether the exception is about the configuration as a whole.
 func (e *exception) covers(c conf, theirs, ours verdict) bool {
+	if e.lvs && theirs.exit == config.ExitMissing {
+		// It ended there, in the pass of the health checker.
+		return c.aboutLVS()(theirs.messages[len(theirs.messages)-1])
+	}
 	if e.text == nil && e.said == nil {
 		return false
 	}

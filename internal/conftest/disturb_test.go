@@ -96,6 +96,10 @@ func (g *generator) disturb(c conf) {
 			}
 		case 20:
 			insert(g.pick("virtual_server 192.0.2.1 80 {\n}", "virtual_server_group G {\n 192.0.2.9 80\n}", "SSL {\n}"))
+			if g.chance(700) {
+				// Between blocks, where they belong.
+				list = append(list, g.virtualServer()...)
+			}
 		case 21:
 			insert(g.pick("global_defs {\n}", "global_defs {\n router_id x\n}", "vrrp_instance", "vrrp_script {\n}", "vrrp_sync_group G {\n}", "track_group X {\n}", "static_routes {\n}", "garp_group {\n}"))
 		}
@@ -122,4 +126,38 @@ func (g *generator) outsource(c conf) {
 	name := g.pick("inc1.conf", "inc1.conf", "inc1.conf", "inc*.conf", "inc[0-9].conf", "{inc1,inc2}.conf", "./inc1.conf", "no.conf", "no*.conf", `"inc1.conf"`, "{inc1.conf,no.conf}", ".", "inc?.conf")
 	list = slices.Replace(list, from, to, "    "+keyword+" "+name+"\n")
 	c[mainFile] = strings.Join(list, "")
+}
+
+// virtualServer is a block that keepalived's health checker is happy with, and
+// that holds what could disturb those who leave it out: keywords of VRRP,
+// braces in quotes and comments, conditions, definitions, deep nesting.
+func (g *generator) virtualServer() []string {
+	inner := []string{
+		"  delay_loop 3\n", "  ha_suspend # }\n", "  persistence_timeout 50 ! {\n", "@other  }\n", "@node1  quorum 1\n",
+		"  virtualhost \"a}b\"\n", "  $Q=1\n", "  alpha\n", "  smtp_alert\n", "  include no.conf\n", "  inhibit_on_failure\n",
+		"  sorry_server 192.0.2.3 80\n", "~LST(m, alpha, omega) $m\n", "\n", "  # \" {\n", "  retry 3\n",
+	}
+	check := [][]string{
+		{"TCP_CHECK {", "connect_timeout 3", "connect_port 81", "}"},
+		{"HTTP_GET {", "url {", "path /", "status_code 200", `regex "a{2}}"`, "}", "retry 2", "}"},
+		{"HTTP_GET", "{", "url { path /", "digest 9b3a0c85a887a256d6939da88aabd8cd", "} }"},
+		{"SMTP_CHECK {", "host {", "connect_ip 192.0.2.2", "connect_port 25", "}", "}"},
+		{"PING_CHECK {", "}"},
+	}
+	list := []string{g.pick("virtual_server 192.0.2.1 80 {\n", "virtual_server 192.0.2.1 80\n{\n", "virtual_server 2001:db8::1 80{\n"), "  lvs_sched rr\n", "  lvs_method NAT\n", "  protocol TCP\n"}
+	six := strings.Contains(list[0], ":")
+	for _, i := range shuffled(g.Rand, len(inner), g.IntN(4)) {
+		if !six || !strings.Contains(inner[i], "sorry") {
+			list = append(list, inner[i])
+		}
+	}
+	real := "192.0.2.2"
+	if six {
+		real = "2001:db8::2"
+	}
+	list = append(list, "  real_server "+real+" 80 {\n", "    weight 1\n")
+	for _, l := range check[g.IntN(len(check))] {
+		list = append(list, "    "+l+"\n")
+	}
+	return append(list, "  }\n", "}\n")
 }

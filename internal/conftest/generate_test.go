@@ -18,7 +18,7 @@ type generator struct {
 	perMille int
 	grouped  bool
 
-	scripts, files, bfds, groups, instances []string
+	scripts, files, bfds, processes, groups, instances []string
 }
 
 // generate gives the configuration of a seed.
@@ -55,12 +55,15 @@ func (g *generator) file() {
 	}
 	if g.chance(250) {
 		g.names("track_file", "tf", &g.files, "file")
+		if g.chance(50) {
+			g.block("vrrp_track_file tf9", "track_file", []string{"file"}, 2)
+		}
 	}
 	if g.chance(200) {
 		g.names("bfd_instance", "bfd", &g.bfds, "neighbor_ip")
 	}
-	if g.chance(40) {
-		g.block("vrrp_track_process p1", "vrrp_track_process", []string{"process"}, 3)
+	if g.chance(100) {
+		g.names("vrrp_track_process", "proc", &g.processes, "process")
 	}
 	if g.chance(150) {
 		g.groups = []string{"tg1"}
@@ -110,6 +113,7 @@ func (g *generator) topGlobals() {
 		{name: "use_pid_dir"},
 		{name: "instance", args: parseArgs([]string{"word"})},
 		{name: "namespace_with_ipsets"},
+		{name: "net_namespace_ipvs", args: parseArgs([]string{"word?"})},
 		{name: "linkbeat_interfaces", args: parseArgs([]string{"{linkbeat}"})},
 		{name: "interface_up_down_delays", args: parseArgs([]string{"{delays}"})},
 	} {
@@ -120,7 +124,15 @@ func (g *generator) topGlobals() {
 }
 
 func (g *generator) statics() {
-	for _, s := range [][2]string{{"static_ipaddress", "{address}"}, {"static_routes", "{route}"}, {"static_routes", "{nexthops}"}, {"static_rules", "{rule}"}} {
+	for _, s := range [][2]string{
+		{"static_ipaddress", "{address}"},
+		{"static_routes", "{route}"},
+		{"static_routes", "{nexthops}"},
+		{"static_rules", "{rule}"},
+		{"static_routes", "{typed}"},
+		{"static_routes", "{grouped}"},
+		{"static_rules", "{groupedrule}"},
+	} {
 		if g.chance(100) {
 			g.v6 = g.chance(300)
 			g.keyword("", entry{name: s[0], args: parseArgs([]string{s[1]})})
@@ -300,7 +312,7 @@ func (g *generator) keyword(block string, e entry) {
 func (g *generator) possible(e entry) bool {
 	for _, a := range e.args {
 		if a.lines == "trackfile" && len(g.files) == 0 || a.lines == "trackscript" && len(g.scripts) == 0 && !g.chance(g.perMille) ||
-			a.lines == "trackbfd" && len(g.bfds) == 0 && !g.chance(g.perMille) {
+			a.lines == "trackprocess" && len(g.processes) == 0 && !g.chance(g.perMille) || a.lines == "trackbfd" && len(g.bfds) == 0 && !g.chance(g.perMille) {
 			return false
 		}
 	}

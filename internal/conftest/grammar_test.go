@@ -17,6 +17,7 @@ process_name label
 vrrp_process_name label
 bfd_process_name label
 checker_process_name label
+lvs_process_name label
 router_id word
 notification_email_from mail
 notification_email {mail}
@@ -38,9 +39,12 @@ min_auto_priority_delay uint(1,10000000)
 dynamic_interfaces enum(allow_if_changes)?
 no_email_faults
 default_interface if
+disable_local_igmp
 lvs_timeouts enum(tcp) uint(1,1000)
 lvs_flush
 !lvs_flush_on_stop enum(VS)?
+!lvs_flush_onstop enum(VS)?
+lvs_sync_daemon if instance? =id uint(0,255)
 vrrp_mcast_group4 mc4
 vrrp_mcast_group6 mc6
 vrrp_garp_master_delay uint(0,4294)
@@ -54,6 +58,7 @@ vrrp_garp_interval dec(0.000001,4294.967295,6)
 vrrp_gna_interval dec(0.000001,4294.967295,6)
 vrrp_min_garp bool?
 vrrp_garp_extra_if enum(all)? uint(1,86400)
+!vrrp_vmac_garp_intvl enum(all)? uint(1,86400)
 vrrp_lower_prio_no_advert bool?
 vrrp_higher_prio_send_advert bool?
 vrrp_version enum(2,3)
@@ -63,6 +68,7 @@ nftables_ifindex
 nftables_counters
 nftables_ipvs label?
 nftables_ipvs_priority int(-2147483648,2147483647)
+nftables_ipvs_start_fwmark uint(1,4294967295)
 vrrp_check_unicast_src
 vrrp_skip_check_adv_addr
 vrrp_strict
@@ -76,10 +82,14 @@ vrrp_rt_priority uint(1,99)
 checker_rt_priority uint(1,99)
 bfd_rt_priority uint(1,99)
 vrrp_cpu_affinity uint(0,1)*
+checker_cpu_affinity uint(0,1)*
 bfd_cpu_affinity uint(0,1)*
 vrrp_rlimit_rttime uint(1,4294967295)
 checker_rlimit_rttime uint(1,4294967295)
 bfd_rlimit_rttime uint(1,4294967295)
+vrrp_rlimit_rtime uint(1,4294967295)
+checker_rlimit_rtime uint(1,4294967295)
+bfd_rlimit_rtime uint(1,4294967295)
 notify_fifo path
 vrrp_notify_fifo path
 lvs_notify_fifo path
@@ -102,6 +112,11 @@ vrrp_netlink_monitor_rcv_bufs uint(0,4294967295)
 lvs_netlink_cmd_rcv_bufs uint(0,4294967295)
 process_monitor_rcv_bufs uint(0,4294967295)
 vrrp_netlink_cmd_rcv_bufs_force bool?
+vrrp_netlink_monitor_rcv_bufs_force bool?
+process_monitor_rcv_bufs_force bool?
+lvs_netlink_cmd_rcv_bufs_force bool?
+lvs_netlink_monitor_rcv_bufs uint(0,4294967295)
+lvs_netlink_monitor_rcv_bufs_force bool?
 vrrp_rx_bufs_policy enum(MTU,ADVERT,advert,4096)*
 vrrp_rx_bufs_multiplier uint(1,4294967295)
 vrrp_startup_delay dec(0.001,4294.967295,6)
@@ -116,6 +131,7 @@ reload_repeat
 reload_file path?
 include_check enum(read,match,wildcard_match,brace_match)?
 data_use_instance bool?
+tmp_config_directory dir
 `,
 	"vrrp_script": `
 script cmd
@@ -174,6 +190,7 @@ group {instance}
 track_script {trackscript}
 track_file {trackfile}
 track_bfd {trackbfd}
+track_process {trackprocess}
 notify_master cmd
 notify_backup cmd
 notify_fault cmd
@@ -201,12 +218,14 @@ advert_int enum(1,1.5,0.5,40.95,40.96,0.015,255,0.01)
 virtual_ipaddress {vip}
 virtual_ipaddress_excluded {evip}
 virtual_routes {route}
+virtual_routes {typed}
 virtual_rules {rule}
 promote_secondaries
 track_interface {trackif}
 track_script {trackscript}
 track_file {trackfile}
 track_bfd {trackbfd}
+track_process {trackprocess}
 dont_track_primary
 track_src_ip
 mcast_src_ip ip
@@ -228,6 +247,7 @@ garp_master_refresh_repeat uint(1,4294967295)
 garp_lower_prio_delay uint(0,4294)
 garp_lower_prio_repeat uint(0,2147483647)
 garp_extra_if enum(all)? uint(0,86400)
+!vmac_garp_intvl enum(all)? uint(0,86400)
 lower_prio_no_advert bool?
 higher_prio_send_advert bool?
 down_timer_adverts uint(1,100)
@@ -258,29 +278,37 @@ authentication {{authentication}}
 // linesOf are the lines of the blocks of values: what stands first, then the
 // options, of which any number follows in any order.
 var linesOf = parseLines(map[string]string{
-	"mail":        `mail`,
-	"if":          `if`,
-	"instance":    `instance`,
-	"linkbeat":    `if enum(MII,ETHTOOL,IOCTL)?`,
-	"delays":      `if dec(0,255,6) dec(0,255,6)?`,
-	"trackif":     `trackable | weight int(-253,253) enum(reverse)?`,
-	"trackscript": `script | weight int(-253,253) enum(reverse,noreverse)?`,
-	"trackfile":   `file | weight int(-254,254) enum(reverse,noreverse)?`,
-	"trackbfd":    `bfd | weight int(-253,253) enum(reverse,noreverse)?`,
-	"peer":        `ip | min_ttl uint(0,100) | max_ttl uint(100,255)`,
-	"vip":         `cidr | dev if | =scope scope | !=brd brd | !broadcast brd | =label label | !peer ip | home | -nodad | !mngtmpaddr | !noprefixroute | autojoin | no_track | preferred_lft lft | use_vmac`,
-	"evip":        `cidr | dev if | =scope scope | !=brd brd | =label label | no_track | preferred_lft lft | use_vmac`,
-	"address":     `cidr dev if | =scope scope | !=brd brd | !broadcast brd | =label label | !peer ip | home | -nodad | !noprefixroute | no_track | preferred_lft lft | track_group group`,
+	"mail":         `mail`,
+	"if":           `if`,
+	"instance":     `instance`,
+	"linkbeat":     `if enum(MII,ETHTOOL,IOCTL)?`,
+	"delays":       `if dec(0,255,6) dec(0,255,6)?`,
+	"trackif":      `trackable | weight int(-253,253) enum(reverse)?`,
+	"trackscript":  `script | weight int(-253,253) enum(reverse,noreverse)?`,
+	"trackfile":    `file | weight int(-254,254) enum(reverse,noreverse)?`,
+	"trackprocess": `process | weight int(-254,254) enum(reverse,noreverse)?`,
+	"trackbfd":     `bfd | weight int(-253,253) enum(reverse,noreverse)?`,
+	"peer":         `ip | min_ttl uint(0,100) | max_ttl uint(100,255)`,
+	"vip":          `cidr | dev if | =scope scope | !=brd brd | !broadcast brd | =label label | !peer ip | home | -nodad | !mngtmpaddr | !noprefixroute | autojoin | no_track | preferred_lft lft | use_vmac`,
+	"evip":         `cidr | dev if | =scope scope | !=brd brd | =label label | no_track | preferred_lft lft | use_vmac | !broadcast brd | !peer ip | home | -nodad | !mngtmpaddr | !noprefixroute | autojoin`,
+	"address":      `cidr dev if | =scope scope | !=brd brd | !broadcast brd | =label label | !peer ip | home | -nodad | !noprefixroute | no_track | preferred_lft lft | track_group group | !mngtmpaddr | autojoin`,
 	"route": `dest dev if | src ip | via ip | =table table | metric uint(0,4294967295) | priority uint(0,4294967295) | =scope scope | tos uint(0,255) |
 protocol uint(0,255) | mtu uint(0,4294967295) | mtu lock uint(0,4294967295) | advmss uint(0,4294967295) | cwnd uint(0,4294967295) |
 window uint(0,4294967295) | initcwnd uint(0,4294967295) | hoplimit uint(0,255) | rtt rtt | rto_min rtt | realms uint(0,255) | features enum(ecn) |
 quickack enum(0,1) | fastopen_no_cookie enum(0,1) | congctl word | !pref enum(low,medium,high) | !expires uint(0,4294967295) | ttl-propagate enum(enabled,disabled) |
 onlink | as to ip | add | append | prepend | !or ip | no_track | !gw ip | !from ip6 | !vrf if | preference uint(0,4294967295) | !oif if | dsfield uint(0,255) |
-encap mpls uint(0,1000) | encap ip id uint(0,100) dst ip4 | ssthresh uint(0,4294967295) | reordering uint(0,4294967295) | rttvar rtt | initrwnd uint(0,4294967295)`,
-	"nexthops": `dest no_track | nexthop via ip dev if weight uint(1,256) | nexthop via ip onlink | nexthop dev if`,
+encap mpls uint(0,1000) | encap ip id uint(0,100) dst ip4 | ssthresh uint(0,4294967295) | reordering uint(0,4294967295) | rttvar rtt | initrwnd uint(0,4294967295) |
+advmss lock uint(0,4294967295) | cwnd lock uint(0,4294967295) | rtt lock rtt | rto_min lock rtt | congctl lock word | via inet ip | via inet6 ip | !inet dest | !inet6 dest |
+!encap ip6 id uint(0,100) dst ip6 | !encap ila enum(1:2:3:4) | encap ip id uint(0,100) dst ip4 src ip4 tos uint(0,255) ttl uint(0,255) flags uint(0,100) |
+encap mpls enum(1/2,7)`,
+	"typed":       `enum(unicast,local,broadcast,brd,anycast,multicast,throw,unreachable,prohibit,blackhole,xresolve,nat,7,1) dest dev if | =table table | no_track | !to dest`,
+	"grouped":     `dest dev if track_group group | =table table | via ip | no_track`,
+	"groupedrule": `enum(from,to) dest =table table priority uint(0,4294967295) enum(iif,oif,dev) if track_group group | no_track | not`,
+	"nexthops":    `dest no_track | nexthop via ip dev if weight uint(1,256) | nexthop via ip onlink | nexthop dev if | nexthop via inet ip weight uint(1,256) onlink | nexthop via ip realms uint(0,255) | nexthop via inet6 ip | nexthop via ip encap ip id uint(0,100) dst ip4 dev if`,
 	"rule": `enum(from,to) dest =table table priority uint(0,4294967295) | !from dest | !to dest | !lookup table | not | tos uint(0,255) | fwmark mark | realms uint(0,255) |
 suppress_prefixlength uint(0,2147483647) | sup_pl uint(0,128) | suppress_ifgroup uint(0,100) | dev if | iif if | !oif if | tunnel-id uint(0,18446744073709551615) | uidrange span |
-l3mdev | !protocol uint(0,255) | ipproto enum(tcp,udp,6,17,255) | sport span | dport span | !blackhole | !prohibit | !unreachable | !type blackhole | !nop | !goto uint(1,4294967295) | no_track`,
+l3mdev | !protocol uint(0,255) | ipproto enum(tcp,udp,6,17,255) | sport span | dport span | !blackhole | !prohibit | !unreachable | !type blackhole | !nop | !goto uint(1,4294967295) | no_track |
+!preference uint(0,4294967295) | !order uint(0,4294967295) | sup_group uint(0,100) | dsfield uint(0,255) | !inet dest | !inet6 dest | !type enum(unicast,nat,throw) | !iif if`,
 })
 
 // arg is one thing after a keyword.

@@ -27,6 +27,7 @@ var knownDisagreements = []exception{
 	{
 		name: "empty name of a track_file", why: "an empty name is a name",
 		ours:    regexp.MustCompile(`No file set for track_file`),
+		theirs:  regexp.MustCompile(`File already set for track file`),
 		example: "track_file t {\nfile \"\"\n}\n",
 	},
 	{
@@ -51,14 +52,54 @@ var knownDisagreements = []exception{
 		example: "garp_group {\ngarp_interval 1\ninterface eth0\ninterfaces {\neth0\n}\n}\n",
 	},
 	{
-		name: "later quote", why: "2.2.7 keeps a command if the quote without partner comes later than its first word",
-		text:    regexp.MustCompile(`(?m)(script|notify\w*)\s[^"\n]*("[^"\n]*"[^"\n]*)*"[^"\n]*$`),
-		when:    func(theirs, ours int) bool { return theirs == config.ExitSecurity && ours == config.ExitErrors },
-		example: "vrrp_script c {\nscript \"true \"haproxy\"\n}\n" + instanceWith("virtual_ipaddress {\n192.0.2.77\n}"),
+		name: "empty names", why: "2.2.7 takes an empty word for a name",
+		ours:    regexp.MustCompile(`reload_time_file invalid|nftables table name '' is empty|process name not specified|track process \S+ not found`),
+		example: "vrrp_track_process p {\nprocess \"\"\n}\n",
 	},
 	{
-		name: "empty names", why: "2.2.7 takes an empty word for a name",
-		ours:    regexp.MustCompile(`reload_time_file invalid|nftables table name '' is empty|process name not specified`),
-		example: "vrrp_track_process p {\nprocess \"\"\n}\n",
+		name: "text after a random number", why: "2.2.7 leaves the brace of ${_RANDOM MIN} where text follows: a defect that is not to be copied",
+		text:    regexp.MustCompile(`\$\{_RANDOM [0-9 ]+\}[ \t]*[^ \t\n]`),
+		example: "vrrp_instance VI1\n${_RANDOM 5 5} 255\nnotify_master /usr/bin/true\n",
+	},
+	{
+		name: "quoted brace", why: "2.2.7 takes a brace in quotes for a brace if it is the last word of a line",
+		text:    regexp.MustCompile(`(?m)"[{}]"[ \t]*$`),
+		example: "global_defs \"{\"\nrouter_id 5\n\"}\"\n",
+	},
+	{
+		name: "block without name and brace", why: "2.2.7 applies the lines of a block without a name and without an opening brace to the block before it",
+		said:    regexp.MustCompile(`vrrp_(instance|sync_group) must have a name`),
+		when:    func(theirs, _ int) bool { return theirs == config.ExitMissing },
+		example: "vrrp_instance\nauthentication\nauth_pass\n",
+	},
+	{
+		name: "lines outside for the health checker", why: "2.2.7's health checker takes a track_file line of an instance without an opening brace for a block of its own",
+		said:    regexp.MustCompile("starting `track_file` is missing a parameter"),
+		when:    func(theirs, _ int) bool { return theirs == config.ExitMissing },
+		example: "vrrp_instance VI1\nvirtual_routes\ntrack_file\n",
+	},
+	{
+		name: "words after vrrp_rx_bufs_policy", why: "2.2.7 looks at the first word again for each: a defect that is not to be copied",
+		text:    regexp.MustCompile(`vrrp_rx_bufs_policy\s+[0-9]+\s+\S`),
+		when:    func(theirs, ours int) bool { return theirs == config.ExitOK && ours == config.ExitErrors },
+		example: "global_defs {\nvrrp_rx_bufs_policy 4096 notify_fifo\n}\n",
+	},
+	{
+		name: "block in a BFD instance without neighbour", why: "the VRRP process of 2.2.7 does not see that the address is malformed and reads on, so that a block inside ends the instance",
+		text:    regexp.MustCompile(`(?s)bfd_instance.*neighbou?r_ip [^\n]*\n[^}]*\{`),
+		said:    regexp.MustCompile(`Unexpected '\{'`),
+		when:    func(theirs, _ int) bool { return theirs == config.ExitMissing },
+		example: "bfd_instance b {\nneighbor_ip x\nfoo {\n}\nvrrp_instance VI1 {\ninterface\n}\n",
+	},
+	{
+		name: "second net_namespace_ipvs", why: "the message of 2.2.7 asks for a word that is not there: a defect that is not to be copied",
+		said:    regexp.MustCompile("after keyword `net_namespace_ipvs`"),
+		when:    func(theirs, _ int) bool { return theirs == config.ExitMissing },
+		example: "net_namespace_ipvs\nnet_namespace_ipvs\n",
+	},
+	{
+		name: "BFD instance inside an open block", why: "only the BFD process of 2.2.7 asks for the arguments in a BFD instance, and it counts the braces of what stands before",
+		ours:    regexp.MustCompile("starting `(neighbou?r_ip|source_ip|min_[rt]x|idle_tx|multiplier|ttl|hoplimit|max_hops|weight)` is missing a parameter"),
+		example: "vrrp_script c {\nbfd_instance {\n}\nbfd_instance b {\nneighbor_ip\n}\n",
 	},
 }

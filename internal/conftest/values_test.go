@@ -41,6 +41,8 @@ var types = map[string]func(g *generator, p []string) string{
 	"span":     func(g *generator, _ []string) string { return g.pick("1-2", "0-65535", "100-100") },
 	"script":   func(g *generator, _ []string) string { return g.known(g.scripts, "chk") },
 	"file":     func(g *generator, _ []string) string { return g.known(g.files, "tf") },
+	"process":  func(g *generator, _ []string) string { return g.known(g.processes, "proc") },
+	"dir":      func(*generator, []string) string { return dirMark },
 	"bfd":      func(g *generator, _ []string) string { return g.known(g.bfds, "bfd") },
 	"group":    func(g *generator, _ []string) string { return g.known(g.groups, "tg") },
 	"instance": func(g *generator, _ []string) string { return g.known(g.instances, "VI") },
@@ -170,7 +172,7 @@ func (g *generator) wrong(a arg) string {
 		own = []string{dirMark + "/noexec.sh", dirMark + "/open.sh", dirMark + "/missing.sh", dirMark, "no-such-program", `"` + dirMark + "/ok.sh", "'" + dirMark + "/ok.sh", `""`, `" "`, `"</etc/hostname"`, `"< /no/such"`, `"` + dirMark + `/ok.sh \"a b\""`, "ok.sh", "./ok.sh", dirMark + "/../" + "x", `"` + dirMark + `/ok.sh \x41\101"`, dirMark + "/ok.sh no-such-user", dirMark + "/ok.sh root no-such-group"}
 	case "user":
 		own = []string{"no-such-user", "root no-such-group", "0", "root root root"}
-	case "script", "file", "bfd", "instance", "group":
+	case "script", "file", "bfd", "process", "instance", "group":
 		own = []string{"unknown", "VI1 VI2", `"VI 1"`, "VI1"}
 		if a.kind == "file" {
 			own = []string{"VI1"} // an unknown one hangs the reference
@@ -192,7 +194,7 @@ func (g *generator) wrong(a arg) string {
 		own = []string{"100", "300xs", "0.5ms", "-1s", "s", "1m", "0x100ms"}
 	case "mark", "span":
 		own = []string{"1", "2-1", "1-", "-1", "1-2-3", "0x1/", "1/2/3", "0-65536", "1/0xfffffffff"}
-	case "word", "path", "mail", "pass":
+	case "word", "path", "dir", "mail", "pass":
 		own = []string{`""`, "a b", "'a b'", strings.Repeat("x", 40), strings.Repeat("y", 300), "#", "!", `\#`, "a#b"}
 	}
 	if g.IntN(4) == 0 || len(own) == 0 {

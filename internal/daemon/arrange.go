@@ -1,7 +1,7 @@
 package daemon
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -50,6 +50,11 @@ func wantedGroups(cfg *config.Config, strict bool) []wantedGroup {
 	for _, c := range cfg.Instances {
 		byName[c.Name] = c
 	}
+	of := func(c *config.Instance, g *config.SyncGroup) *settings {
+		s := translate(c, g, strict)
+		s.track(staticTrackers(cfg, c.Name, strict))
+		return s
+	}
 	for _, g := range cfg.Groups {
 		for _, name := range g.Members {
 			if byName[name] != nil && groupOf[name] == nil {
@@ -62,7 +67,7 @@ func wantedGroups(cfg *config.Config, strict bool) []wantedGroup {
 	for _, c := range cfg.Instances {
 		g := groupOf[c.Name]
 		if g == nil {
-			all = append(all, wantedGroup{sets: []*settings{translate(c, nil, strict)}})
+			all = append(all, wantedGroup{sets: []*settings{of(c, nil)}})
 			continue
 		}
 		if placed[g] {
@@ -72,7 +77,7 @@ func wantedGroups(cfg *config.Config, strict bool) []wantedGroup {
 		w := wantedGroup{name: g.Name}
 		for _, name := range g.Members {
 			if m := byName[name]; m != nil && groupOf[name] == g {
-				w.sets = append(w.sets, translate(m, g, strict))
+				w.sets = append(w.sets, of(m, g))
 			}
 		}
 		all = append(all, w)
@@ -118,7 +123,10 @@ func (d *Daemon) arrange(cfg *config.Config, first bool) error {
 			d.vips = vips
 			return err
 		}
+		d.resizeBuffers(cfg)
+		d.static.prune(cfg)
 	}
+	d.watch(a.wanted, staticObjects(cfg))
 	a.match()
 	carried := a.dissolve()
 	a.prune()
@@ -126,11 +134,15 @@ func (d *Daemon) arrange(cfg *config.Config, first bool) error {
 	a.rebuild(carried)
 	var delay time.Duration
 	if first {
-		if delay = cfg.Global.StartupDelay; delay > 0 {
+		if delay = startupDelay(&cfg.Global, uptime()); delay > 0 {
 			d.log.infof("Delaying startup for %g seconds", delay.Seconds())
 		}
+		d.delayed = d.started.Add(delay)
 	} else {
 		d.log.infof("Reload: %s", a.summary)
+		if delay = max(time.Until(d.delayed), 0); delay > 0 { // new instances wait too
+			d.log.infof("Delaying startup for a further %g seconds", delay.Truncate(time.Microsecond).Seconds())
+		}
 	}
 	return a.launch(delay, first)
 }
@@ -168,6 +180,12 @@ func (a *arrangement) prepare() error {
 	return nil
 }
 
+// startupDelay is how long the instances wait before they take part: as long as
+// it says, and until the machine has run for long enough.
+func startupDelay(g *config.Global, uptime time.Duration) time.Duration {
+	return max(g.StartupDelay, (g.More.DelayAfterBoot - uptime).Truncate(time.Millisecond))
+}
+
 // match finds the runners that can stay.
 func (a *arrangement) match() {
 	for i := range a.wanted {
@@ -188,8 +206,9 @@ func (a *arrangement) match() {
 
 // carried is an instance on its way from one group to another.
 type carried struct {
-	m *member
-	c fsm.Carry
+	m    *member
+	c    fsm.Carry
+	from origin // in a recording
 }
 
 // dissolve stops the runners that cannot stay: instances that are gone say
@@ -224,7 +243,10 @@ func (a *arrangement) dissolve() map[identity]carried {
 		for i, m := range r.members {
 			k := identityOf(m.set.Load().cfg)
 			if wanted[k] {
-				out[k] = carried{m, carries[i]}
+				out[k] = carried{m: m, c: carries[i]}
+				if r.rec != nil {
+					out[k] = carried{m, carries[i], origin{r.rec.number, m.id}}
+				}
 			} else {
 				a.d.sockets.detach(m)
 			}
@@ -240,7 +262,7 @@ func (a *arrangement) prune() {
 	for r, w := range a.keep {
 		for i, s := range w.sets {
 			m := r.members[i]
-			if keep := common(m.set.Load().addresses, s.addresses); len(keep) < len(m.set.Load().addresses) {
+			if keep := kernel.Common(m.set.Load().objects, s.objects); len(keep) < len(m.set.Load().objects) {
 				done := make(chan struct{})
 				r.hands.push(job{m: m, prune: &pruning{keep: keep, done: done}})
 				waits = append(waits, done)
@@ -259,18 +281,8 @@ func (a *arrangement) prune() {
 
 // pruning asks the hands to hold no more than these addresses, if any.
 type pruning struct {
-	keep []kernel.Address
+	keep []kernel.Object
 	done chan struct{}
-}
-
-func common(old, now []kernel.Address) []kernel.Address {
-	var both []kernel.Address
-	for _, a := range old {
-		if slices.Contains(now, a) {
-			both = append(both, a)
-		}
-	}
-	return both
 }
 
 // rebuild makes the runners of the new arrangement and tells those that stay
@@ -282,6 +294,7 @@ func (a *arrangement) rebuild(over map[identity]carried) {
 		kept[w] = r
 	}
 	d.runners, d.members = nil, nil
+	limit := int64(d.cfg.Global.More.MinAutoPriorityDelay)
 	for i := range a.wanted {
 		w := &a.wanted[i]
 		r := kept[w]
@@ -292,9 +305,21 @@ func (a *arrangement) rebuild(over map[identity]carried) {
 				a.update(r.members[j], s)
 			}
 		}
+		r.lateLimit.Store(limit)
 		d.runners = append(d.runners, r)
 		d.members = append(d.members, r.members...)
 	}
+	d.order()
+}
+
+// order sorts the members by the configuration.
+func (d *Daemon) order() {
+	place := map[*config.Instance]int{}
+	for i, c := range d.cfg.Instances {
+		place[c] = i
+	}
+	d.ordered = slices.Clone(d.members)
+	slices.SortStableFunc(d.ordered, func(a, b *member) int { return cmp.Compare(place[a.set.Load().cfg], place[b.set.Load().cfg]) })
 }
 
 // assemble makes a runner, of new instances and of those carried over.
@@ -306,6 +331,7 @@ func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runne
 	}
 	g := fsm.NewGroup(w.name, specs...)
 	r := newRunner(g, nil, d.log, newHands(d.work))
+	from, known := map[fsm.ID]origin{}, true
 	for i, s := range w.sets {
 		id := fsm.ID(i)
 		c, ok := over[identityOf(s.cfg)]
@@ -316,12 +342,18 @@ func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runne
 			a.summary.added++
 		}
 		m.runner, m.id = r, id
+		m.looking.Store(false) // the hands that were asked are gone
 		r.members = append(r.members, m)
 		if ok {
 			g.Adopt(id, c.c)
+			from[id], known = c.from, known && c.from.trace > 0
 			a.update(m, s)
 		}
 	}
+	if known { // what began before the recording could not be replayed
+		r.rec = d.rec.recorder(g, specs, from)
+	}
+	r.late = func(late time.Duration) { d.do(func() { d.timersLate(late) }) }
 	r.drain = func() {
 		for _, m := range r.members {
 			if s := m.sock.Load(); s != nil {
@@ -345,12 +377,14 @@ func (a *arrangement) update(m *member, s *settings) {
 		return
 	}
 	a.summary.changed++
-	for _, gone := range old.addresses {
-		if !slices.Contains(s.addresses, gone) {
-			a.d.log.infof("(%s) ip address %s dev %s, no longer exist", s.cfg.Name, gone.Prefix, gone.Link)
+	for _, gone := range kernel.Without(old.objects, s.objects) {
+		if x, ok := gone.(kernel.Address); ok {
+			a.d.log.infof("(%s) ip address %s dev %s, no longer exist", s.cfg.Name, x.Prefix, x.Link)
+		} else {
+			a.d.log.infof("(%s) %v %v, no longer exist", s.cfg.Name, gone.Kind(), gone)
 		}
 	}
-	added := slices.ContainsFunc(s.addresses, func(x kernel.Address) bool { return !slices.Contains(old.addresses, x) })
+	added := slices.ContainsFunc(kernel.Without(s.objects, old.objects), func(o kernel.Object) bool { return o.Kind() == kernel.KindAddress })
 	m.runner.post(m.id, fsm.Reconfigured{Spec: s.spec, AddressesAdded: added})
 	m.rewatch = true
 }
@@ -358,8 +392,8 @@ func (a *arrangement) update(m *member, s *settings) {
 // sameProtocol tells whether two settings differ in nothing that the state
 // machine, the sockets or the kernel would notice.
 func sameProtocol(a, b *settings) bool {
-	return reflect.DeepEqual(a.spec, b.spec) && reflect.DeepEqual(a.expect, b.expect) && slices.Equal(a.addresses, b.addresses) &&
-		slices.Equal(a.dests, b.dests) && a.ttl == b.ttl && a.cfg.SourceIP == b.cfg.SourceIP
+	return reflect.DeepEqual(a.spec, b.spec) && reflect.DeepEqual(a.expect, b.expect) && kernel.Same(a.objects, b.objects) &&
+		slices.Equal(a.dests, b.dests) && a.ttl == b.ttl && a.cfg.SourceIP == b.cfg.SourceIP && refuses(a) == refuses(b)
 }
 
 // launch connects every member with its interface and its trackers and starts
@@ -367,9 +401,14 @@ func sameProtocol(a, b *settings) bool {
 func (a *arrangement) launch(delay time.Duration, first bool) error {
 	d := a.d
 	d.keeper.watch(d.members)
+	d.delayCarriers(d.cfg)
 	d.rewire()
 	d.trackSessions(d.cfg)
+	d.sayMissing()
+	d.promote()
+	d.pollCarriers(d.cfg)
 	d.trackProcesses(d.cfg)
+	d.followFiles(d.cfg)
 	d.catchUp() // the first state depends on what runs
 	for _, m := range d.members {
 		if !first {
@@ -388,53 +427,4 @@ func (a *arrangement) launch(delay time.Duration, first bool) error {
 		go r.run()
 	}
 	return nil
-}
-
-// applyAddresses brings the member's addresses to its interfaces. It runs on
-// the hands' goroutine, like everything that uses the holder.
-func (d *Daemon) applyAddresses(m *member) {
-	set := m.set.Load()
-	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
-	defer cancel()
-	d.log.detailf("(%s) setting VIPs.", set.cfg.Name)
-	m.holding = true
-	res, err := m.holder.Apply(ctx, set.addresses)
-	m.sayFailed(res.Failed)
-	if err != nil && !d.opt.StrictCompat {
-		m.runner.post(m.id, fsm.AddressLost{Addr: "set", Link: set.cfg.Interface, Why: "is incomplete: trying again"})
-	}
-}
-
-// sayFailed logs what could not be set: at once when it is something else than
-// before, and otherwise once a minute, since it is tried again each second.
-func (m *member) sayFailed(failed []kernel.Failure) {
-	now, text := time.Now(), fmt.Sprint(failed)
-	if len(failed) > 0 && text == m.failed && now.Sub(m.failedWhen) < sendPause {
-		return
-	}
-	m.failed, m.failedWhen = text, now
-	for _, f := range failed {
-		m.runner.log.infof("(%s) %v", m.name(), f)
-	}
-}
-
-func (d *Daemon) releaseAddresses(ctx context.Context, m *member) {
-	d.log.detailf("(%s) removing VIPs.", m.name())
-	m.holding = false
-	if _, err := m.holder.Release(ctx); err != nil {
-		d.log.infof("(%s) removing addresses: %v", m.name(), err)
-	}
-}
-
-// pruneAddresses gives up addresses that a reload has taken away.
-func (d *Daemon) pruneAddresses(m *member, p *pruning) {
-	defer close(p.done)
-	if !m.holding {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
-	defer cancel()
-	if _, err := m.holder.Apply(ctx, p.keep); err != nil {
-		d.log.infof("(%s) removing addresses: %v", m.name(), err)
-	}
 }

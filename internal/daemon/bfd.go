@@ -47,7 +47,7 @@ func (d *Daemon) trackSessions(cfg *config.Config) {
 	for name := range ends {
 		k := trackKey{fsm.TrackBFD, name}
 		if d.sessions.ends[name] != ends[name] || d.verdicts[k].verdict == fsm.Unknown {
-			d.verdicts[k] = verdict{fsm.Bad, "BFD session " + name + " is not up yet"}
+			d.verdicts[k] = verdict{verdict: fsm.Bad, why: "BFD session " + name + " is not up yet"}
 		}
 	}
 	d.sessions.ends = ends
@@ -92,10 +92,10 @@ func (d *Daemon) sessionChanged(name string, c bfd.Changed) {
 		return
 	}
 	k := trackKey{fsm.TrackBFD, name}
-	v := verdict{fsm.Good, "BFD session " + name + " is up"}
+	v := verdict{verdict: fsm.Good, why: "BFD session " + name + " is up"}
 	word := "UP"
 	if c.To != bfd.Up {
-		v, word = verdict{fsm.Bad, fmt.Sprintf("BFD session %s is down: %s", name, c.Cause)}, "DOWN"
+		v, word = verdict{verdict: fsm.Bad, why: fmt.Sprintf("BFD session %s is down: %s", name, c.Cause)}, "DOWN"
 	}
 	if d.verdicts[k] != v {
 		for _, w := range d.watchers[k] {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -14,9 +15,11 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
+	"github.com/holdfast-ha/holdfast/internal/mail"
 	"github.com/holdfast-ha/holdfast/internal/netio"
 	"github.com/holdfast-ha/holdfast/internal/notify"
 	"github.com/holdfast-ha/holdfast/internal/process"
+	"github.com/holdfast-ha/holdfast/internal/sched"
 )
 
 // Options are what the command line says.
@@ -24,11 +27,14 @@ type Options struct {
 	ConfigFile   string
 	Version      string // for the log
 	StrictCompat bool   // keepalived's way wherever that is safe
-	KeepOnStop   bool   // --dont-release-vrrp
-	LogAddresses bool   // --address-monitoring
+	// LogScriptOutput logs the end of what a script that failed has printed.
+	LogScriptOutput bool
+	KeepOnStop      bool // --dont-release-vrrp
+	LogAddresses    bool // --address-monitoring
 	// IgnoreInterrupt: SIGINT does not stop the daemon.
 	IgnoreInterrupt bool
-	Umask           int // of dump files
+	Umask           int    // of dump files
+	Record          string // --record: the file; "": nothing is recorded
 	// ReplayFile is where numbers of adverts outlive the daemon; "": nowhere.
 	ReplayFile string
 	Detail     bool
@@ -51,28 +57,47 @@ type Daemon struct {
 	monitor *kernel.Monitor
 	kern    *kernel.Handle
 	garp    netio.Announcer
+	pacing  pacing
 	notes   *notify.Notifier
+	fifos   fifos
+	mails   *mails
 
-	links   map[string]*kernel.Link
-	vips    map[netip.Addr]bool // every virtual address of every instance
-	runners []*runner
-	members []*member // in configuration order
-	static  *kernel.Holder
-	sockets *sockets
+	links map[string]*kernel.Link
+	// carriers are the states of links as they count; of links that are not
+	// there too.
+	carriers  map[string]*carrier
+	poller    *poller
+	openProbe func() (prober, error)
+	promoted  map[string]*promotion
+	vips      map[netip.Addr]bool // every virtual address of every instance
+	runners   []*runner
+	members   []*member // by group, in the order of its members
+	ordered   []*member // the same in configuration order: so they hear of events
+	static    *statics
+	accept    acceptMode // of the hands
+	sockets   *sockets
 
 	scripts   map[string]*scriptTracker
 	processes *processTracker
 	sessions  *sessions // nil: none was ever configured
+	values    *fileTracker
 	verdicts  map[trackKey]verdict
 	watchers  map[trackKey][]watch
 
 	files  fileWriter // of dumps; has goroutines of its own
 	keeper *keeper    // of the replay file; has a goroutine of its own
+	rec    *recording // nil: nothing is recorded
+
+	applied  sched.Settings
+	untuned  string    // what of them could not be set
+	auto     int       // real-time priority that late timers have led to
+	lateSaid time.Time // when they were last logged
 
 	planned   *planned // what reload_time_file says; nil: there is none
 	reloading bool
 	again     bool // a reload was asked for while one was under way
 	started   time.Time
+	delayed   time.Time // end of the start delay
 	stopping  atomic.Bool
 }
 
@@ -80,7 +105,8 @@ type Daemon struct {
 func New(cfg *config.Config, opt Options) *Daemon {
 	d := &Daemon{
 		opt: opt, cfg: cfg, log: &logger{opt.Log}, todo: newQueue[func()](),
-		links: map[string]*kernel.Link{}, vips: map[netip.Addr]bool{},
+		links: map[string]*kernel.Link{}, carriers: map[string]*carrier{}, openProbe: openProbe,
+		promoted: map[string]*promotion{}, vips: map[netip.Addr]bool{},
 		scripts: map[string]*scriptTracker{}, verdicts: map[trackKey]verdict{}, watchers: map[trackKey][]watch{},
 	}
 	d.sockets = &sockets{open: map[netio.Spec]*socket{}, log: d.log}
@@ -96,6 +122,10 @@ func (d *Daemon) do(f func()) { d.todo.push(f) }
 func (d *Daemon) Run(ctx context.Context) error {
 	signals := d.opt.Signals
 	defer signals.close()
+	if !d.startup(ctx, signals) {
+		return nil
+	}
+	d.log.infof("Starting VRRP child process, pid=%d", os.Getpid())
 	background, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if err := d.open(background); err != nil {
@@ -110,18 +140,28 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err := d.opt.Started(); err != nil {
 		d.log.infof("%v", err)
 	}
+	if d.again { // asked for while the startup script ran
+		d.again = false
+		d.reload()
+	}
+	d.serve(ctx, signals)
+	d.shutdown()
+	d.runPhase(background, "shutdown", &d.cfg.Global.More.Finish)
+	return nil
+}
+
+// serve is the life of the manager, until a signal or the context ends it.
+func (d *Daemon) serve(ctx context.Context, signals *Signals) {
 	for {
 		select {
 		case <-d.todo.ready:
 			d.catchUp()
 		case s := <-signals.c:
 			if d.signal(s) {
-				d.shutdown()
-				return nil
+				return
 			}
 		case <-ctx.Done():
-			d.shutdown()
-			return nil
+			return
 		}
 	}
 }
@@ -139,10 +179,23 @@ func (d *Daemon) open(ctx context.Context) error {
 	if d.kern, err = kernel.Open(); err != nil {
 		return fmt.Errorf("opening the netlink channel: %w", err)
 	}
-	d.notes = notify.New(d.scriptLog, notify.Options{StrictCompat: d.opt.StrictCompat})
+	buffers := &d.cfg.Global.More.ReceiveBuffers
+	if err := d.kern.SetReceiveBuffer(int(buffers.Command), buffers.CommandForce); err != nil {
+		d.log.infof("vrrp_netlink_cmd_rcv_bufs: %v", err)
+	}
+	d.notes = notify.New(d.scriptLog, notify.Options{
+		StrictCompat: d.opt.StrictCompat,
+		Ended: func(k notify.Kind, name string, r notify.Run, said []string) {
+			d.do(func() { d.scriptEnded(k, name, r, said) })
+		},
+	})
+	d.mails = newMails(mail.New(d.scriptLog))
 	d.monitor = kernel.NewMonitor(kernel.MonitorOptions{
 		Event: func(e kernel.Event) { d.do(func() { d.kernelEvent(e) }) },
 		Warn:  func(err error) { d.log.infof("%v", err) },
+		Own:   d.kern.Port(),
+
+		ReceiveBuffer: int(buffers.Monitor), ForceReceiveBuffer: buffers.MonitorForce,
 	})
 	failed := make(chan error, 1)
 	go func() { failed <- d.monitor.Run(ctx) }()
@@ -161,6 +214,7 @@ func (d *Daemon) open(ctx context.Context) error {
 }
 
 func (d *Daemon) close() {
+	d.pacing.stop()
 	_ = d.garp.Close()
 	d.kern.Close()
 }
@@ -168,14 +222,24 @@ func (d *Daemon) close() {
 // begin brings the configuration to life.
 func (d *Daemon) begin() error {
 	d.started = time.Now()
+	if d.opt.Record != "" {
+		d.rec = record(d.opt.Record, d.opt.Version, d.log)
+	}
+	d.tune()
 	d.sockets.tell = d.cfg.Global.LogUnknownVRIDs
+	d.accept.begin(d.cfg, d.log)
 	d.clean()
 	d.keeper.start()
-	d.static = kernel.NewHolder(d.kern)
-	d.applyStatic(d.cfg)
+	d.tellBy(d.cfg)
+	d.static = newStatics(d)
+	d.watch(wantedGroups(d.cfg, d.opt.StrictCompat), staticObjects(d.cfg))
+	d.static.begin(d.cfg)
+	d.initFiles()
+	d.fifos.hold()
 	if err := d.arrange(d.cfg, true); err != nil {
 		return err
 	}
+	d.releaseLines()
 	d.track(d.cfg)
 	d.plan(d.cfg)
 	return nil
@@ -188,21 +252,9 @@ func (d *Daemon) clean() {
 	defer cancel()
 	for _, c := range d.cfg.Instances {
 		set := translate(c, nil, d.opt.StrictCompat)
-		for _, a := range kernel.CleanStale(ctx, d.kern, set.addresses).Removed {
-			d.log.infof("(%s) removed %s from %s: left there by an earlier run", c.Name, a.Prefix, a.Link)
+		for _, o := range kernel.CleanStale(ctx, d.kern, set.objects).Removed {
+			d.log.infof("(%s) removed %v %v: left there by an earlier run", c.Name, o.Kind(), o)
 		}
-	}
-}
-
-func (d *Daemon) applyStatic(cfg *config.Config) {
-	var wanted []kernel.Address
-	for _, a := range cfg.Static {
-		wanted = append(wanted, kernelAddress(a))
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
-	defer cancel()
-	if _, err := d.static.Apply(ctx, wanted); err != nil {
-		d.log.infof("static addresses: %v", err)
 	}
 }
 
@@ -217,6 +269,7 @@ func (d *Daemon) shutdown() {
 	}
 	begun := time.Now()
 	deadline := begun.Add(releaseTime)
+	d.fifos.hold()
 	for _, r := range d.runners {
 		r.post(fsm.All, fsm.Stop{As: fsm.Stopped, Keep: d.opt.KeepOnStop})
 	}
@@ -225,23 +278,32 @@ func (d *Daemon) shutdown() {
 			d.log.alertf("giving up on addresses that the kernel does not release in time")
 		}
 	}
+	d.fifos.release(stopOrder(d.cfg))
+	d.static.stop(d.opt.KeepOnStop, releaseTime)
 	if !d.opt.KeepOnStop {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second/2)
-		defer cancel()
-		if _, err := d.static.Release(ctx); err != nil {
-			d.log.infof("static addresses: %v", err)
+		if err := d.accept.close(); err != nil {
+			d.log.infof("%v", err)
 		}
 	}
 	for _, m := range d.members {
 		d.sockets.detach(m)
 	}
+	d.stopPolling()
+	if !d.opt.KeepOnStop {
+		d.demoteAll()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), notifyGrace)
 	defer cancel()
-	d.notes.Drain(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { d.notes.Drain(ctx) })
+	wg.Go(func() { d.mails.mailer.Drain(ctx) })
+	wg.Go(func() { closeFIFOs(d.fifos.pipes, notifyGrace) })
+	wg.Wait()
 	d.stopSessions(time.Second / 10)
 	d.waitTracking(begun.Add(scriptGrace))
 	d.files.wait(time.Second / 5)
 	d.keeper.stop(time.Second / 5)
+	d.rec.stop(time.Second / 5)
 }
 
 // releaseTime is given to the kernel for taking addresses away at the end.
@@ -260,14 +322,17 @@ func (d *Daemon) signal(s os.Signal) (stop bool) {
 	case sigStatsClear:
 		d.log.infof("Printing and clearing VRRP stats for process(%d) on signal", os.Getpid())
 		d.writeStats(true)
-	case syscall.SIGINT:
-		return !d.opt.IgnoreInterrupt
 	case sigJSON:
 		d.writeJSON()
-	default:
-		return true
+	case syscall.SIGXCPU:
+		d.rest()
 	}
-	return false
+	return d.stops(s)
+}
+
+// stops reports whether a signal ends the daemon.
+func (d *Daemon) stops(s os.Signal) bool {
+	return s == syscall.SIGTERM || s == syscall.SIGINT && !d.opt.IgnoreInterrupt
 }
 
 // status is the line that systemctl status shows.

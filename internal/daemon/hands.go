@@ -16,20 +16,13 @@ type job struct {
 	apply   bool
 	release bool
 	prune   *pruning
-	lost    *lostAddress // the monitor saw it go
+	look    *clue // whether all is there
 	rounds  int
 	why     fsm.AnnounceWhy
 	epoch   uint64 // of an announcement: void once addresses were released
 	source  netip.Addr
 	notify  *stateNote
-}
-
-// stateNote is what a notification tells.
-type stateNote struct {
-	to       fsm.State
-	priority uint8
-	group    bool // of the sync group, not of the member
-	lower    bool // an advert of lower priority was heard
+	reached chan struct{} // closed when all before it has been done
 }
 
 // kernelTimeout bounds one request to the kernel: a stuck one must not stay in
@@ -92,13 +85,15 @@ func (d *Daemon) work(j job) {
 		d.releaseAddresses(ctx, j.m)
 	case j.prune != nil:
 		d.pruneAddresses(j.m, j.prune)
-	case j.lost != nil:
-		d.addressLost(j.m, j.lost)
+	case j.look != nil:
+		d.look(j.m, j.look)
 	case j.rounds > 0:
 		d.announce(j)
 	case j.source.IsValid():
 		d.announceSource(j.m, j.source)
 	case j.notify != nil:
 		d.notifyState(j.m, j.notify)
+	case j.reached != nil:
+		close(j.reached)
 	}
 }

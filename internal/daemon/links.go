@@ -1,8 +1,8 @@
 package daemon
 
 import (
-	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/advert"
@@ -25,31 +25,51 @@ var ErrPermission = netio.ErrPermission
 func (d *Daemon) kernelEvent(e kernel.Event) {
 	switch e := e.(type) {
 	case kernel.LinkAdded:
+		d.carrierOf(e.Link.Name) // from before there was a link
 		d.links[e.Link.Name] = e.Link
 		if d.uses(e.Link.Name) {
 			d.log.detailf("Interface %s added", e.Link.Name)
 		}
-		d.linkMoved(e.Link.Name)
+		d.promoteLink(e.Link.Name)
+		d.carrierMoved(e.Link)
+		d.suspectLink(e.Link.Name)
 	case kernel.LinkChanged:
 		d.links[e.New.Name] = e.New
-		if e.Old.Up != e.New.Up && d.uses(e.New.Name) {
-			d.log.infof("Netlink reports %s %s", e.New.Name, upDown(e.New.Up))
+		d.carrierMoved(e.New)
+		if e.Old.Up != e.New.Up || e.Old.AdminUp != e.New.AdminUp {
+			d.suspectLink(e.New.Name)
 		}
-		d.linkMoved(e.New.Name)
 	case kernel.LinkGone:
-		delete(d.links, e.Link.Name)
-		if d.uses(e.Link.Name) {
-			d.log.infof("Interface %s deleted", e.Link.Name)
-		}
-		d.garp.Forget(e.Link.Index)
-		d.linkMoved(e.Link.Name)
+		d.linkGone(e.Link)
+		d.suspectLink(e.Link.Name)
 	case kernel.AddressAdded:
 		d.addressMoved(e.Link, e.Addr, true)
 	case kernel.AddressChanged:
 		d.addressMoved(e.Link, e.New, true)
+		d.suspectAddress(e.Link, e.New, e.By)
 	case kernel.AddressRemoved:
 		d.addressMoved(e.Link, e.Addr, false)
+		d.suspectAddress(e.Link, e.Addr, e.By)
+	case kernel.Disturbed:
+		d.disturbed(e)
+	case kernel.Reread:
+		d.suspectAll()
 	}
+}
+
+// linkGone takes the end of a link, or of its name.
+func (d *Daemon) linkGone(l *kernel.Link) {
+	d.carrierGone(l.Name)
+	delete(d.links, l.Name)
+	if d.uses(l.Name) {
+		if now := d.monitor.Snapshot().Link(l.Index); now != nil && now.Name != l.Name {
+			d.log.infof("Interface name has changed from %s to %s", l.Name, now.Name)
+		} else {
+			d.log.infof("Interface %s deleted", l.Name)
+		}
+	}
+	d.garp.Forget(l.Index)
+	d.linkMoved(l.Name)
 }
 
 func upDown(up bool) string {
@@ -72,15 +92,40 @@ func (d *Daemon) uses(name string) bool {
 	return false
 }
 
+// usedLinks are the links that instances have to do with, each once, in the order
+// of the instances.
+func (d *Daemon) usedLinks() []string {
+	var names []string
+	add := func(name string) {
+		if name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	for _, m := range d.ordered {
+		set := m.set.Load()
+		add(set.cfg.Interface)
+		for _, t := range set.spec.Trackers {
+			if t.Kind == fsm.TrackInterface {
+				add(t.Name)
+			}
+		}
+	}
+	return names
+}
+
+// sayMissing logs which links the configuration waits for.
+func (d *Daemon) sayMissing() {
+	for _, name := range d.usedLinks() {
+		if d.links[name] == nil {
+			d.log.infof("Configuration specifies interface %s which doesn't currently exist - will use if created", name)
+		}
+	}
+}
+
 // linkMoved tells everybody concerned what the link is now.
 func (d *Daemon) linkMoved(name string) {
-	l := d.links[name]
-	v := verdict{fsm.Bad, "interface " + name + " down"}
-	if l != nil && l.Up {
-		v = verdict{fsm.Good, "interface " + name + " up"}
-	}
-	d.report(trackKey{fsm.TrackInterface, name}, v)
-	for _, m := range d.members {
+	d.report(trackKey{fsm.TrackInterface, name}, d.linkVerdict(name))
+	for _, m := range d.ordered {
 		if m.set.Load().cfg.Interface == name {
 			d.refreshLogged(m)
 		}
@@ -91,7 +136,6 @@ func (d *Daemon) addressMoved(l *kernel.Link, a kernel.AddrState, there bool) {
 	if d.links[l.Name] != nil {
 		d.links[l.Name] = l
 	}
-	addr := a.Prefix.Addr()
 	if d.opt.LogAddresses {
 		what := "removed"
 		if there {
@@ -99,41 +143,10 @@ func (d *Daemon) addressMoved(l *kernel.Link, a kernel.AddrState, there bool) {
 		}
 		d.log.infof("Netlink reports address %s %s on %s", a.Prefix, what, l.Name)
 	}
-	for _, m := range d.members {
-		set := m.set.Load()
-		if !there && set.vips[addr] {
-			// Perhaps our own doing, perhaps long repaired: the hands, who own
-			// the addresses, find out.
-			m.runner.hands.push(job{m: m, lost: &lostAddress{addr: addr, link: l.Name}})
-		}
-		if set.cfg.Interface == l.Name {
+	for _, m := range d.ordered {
+		if m.set.Load().cfg.Interface == l.Name {
 			d.refreshLogged(m)
 		}
-	}
-}
-
-type lostAddress struct {
-	addr netip.Addr
-	link string
-}
-
-// addressLost finds out whether addresses that are held are gone. It runs on
-// the hands' goroutine: only there is it certain what is held.
-func (d *Daemon) addressLost(m *member, l *lostAddress) {
-	if !m.holding || d.stopping.Load() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
-	defer cancel()
-	gone, err := m.holder.Check(ctx)
-	if err != nil {
-		d.log.infof("(%s) looking for lost addresses: %v", m.name(), err)
-	}
-	for _, a := range gone {
-		if d.opt.StrictCompat {
-			d.log.detailf("Netlink reflector reports IP %s removed from %s", a.Prefix.Addr(), a.Link)
-		}
-		m.runner.post(m.id, fsm.AddressLost{Addr: a.Prefix.String(), Link: a.Link, Why: "was removed by another program"})
 	}
 }
 
@@ -173,12 +186,13 @@ func (d *Daemon) refresh(m *member) error {
 	l := d.links[set.cfg.Interface]
 	src := d.sourceOf(m, set, l)
 	err := d.connect(m, set, l, src)
-	now := linkState{known: true, up: l != nil && l.Up || set.cfg.Interface == ""}
+	now := linkState{known: true, up: set.cfg.Interface == "" || d.linkUp(set.cfg.Interface)}
 	if err != nil {
 		now.up = false // without a socket there is no protocol
 	}
+	m.linkDown.Store(!now.up)
 	if src != m.source {
-		if set.cfg.SourceIP != src && m.link.known {
+		if !set.cfg.SourceIP.IsValid() && m.link.known {
 			d.logSource(set.cfg.Interface, m.source, src)
 		}
 		m.source = src
@@ -206,6 +220,9 @@ func (d *Daemon) logSource(link string, old, now netip.Addr) {
 // sourceOf is the address that the member's adverts come from: the configured
 // one, or one of its interface's that is no virtual address.
 func (d *Daemon) sourceOf(m *member, set *settings, l *kernel.Link) netip.Addr {
+	if l == nil && set.cfg.Interface != "" {
+		return netip.Addr{} // nothing can be sent, whatever is configured
+	}
 	if set.cfg.SourceIP.IsValid() {
 		if set.cfg.TrackSrcIP && !hasAddress(l, set.cfg.SourceIP) {
 			return netip.Addr{}

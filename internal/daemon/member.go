@@ -1,13 +1,17 @@
 package daemon
 
 import (
+	"errors"
 	"net/netip"
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/holdfast-ha/holdfast/internal/advert"
 	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
+	"github.com/holdfast-ha/holdfast/internal/journal"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
 	"github.com/holdfast-ha/holdfast/internal/netio"
 )
@@ -15,14 +19,14 @@ import (
 // settings is what the configuration says of an instance, in the forms that
 // the rooms want it. It is immutable: a reload makes a new one.
 type settings struct {
-	cfg       *config.Instance
-	group     *config.SyncGroup // nil: none
-	spec      *fsm.Spec
-	expect    *advert.Expect
-	addresses []kernel.Address // virtual, then excluded
-	vips      map[netip.Addr]bool
-	dests     []netip.Addr // where adverts go
-	ttl       int          // of adverts; -1: the kernel's default
+	cfg     *config.Instance
+	group   *config.SyncGroup // nil: none
+	spec    *fsm.Spec
+	expect  *advert.Expect
+	objects []kernel.Object // what a Master holds: addresses, excluded ones, routes, rules
+	vips    map[netip.Addr]bool
+	dests   []netip.Addr // where adverts go
+	ttl     int          // of adverts; -1: the kernel's default
 }
 
 // member is an instance at run time: what of it outlives a reload.
@@ -32,10 +36,11 @@ type member struct {
 	id     fsm.ID
 
 	// Of the hands' goroutine.
-	holder     *kernel.Holder
-	holding    bool
-	failed     string // what could not be set the last time, and when that was said
-	failedWhen time.Time
+	holder  *kernel.Holder
+	holding bool
+	failed  complaint // of what could not be set
+
+	looking atomic.Bool // the hands have been asked to look whether all is there
 
 	// sock is where adverts leave; nil while the interface is not there.
 	sock atomic.Pointer[socket]
@@ -43,15 +48,18 @@ type member struct {
 	guard guard // has a lock of its own
 
 	// Of the runner's goroutine.
+	priority uint8 // last reported
 	packet   []byte
 	seal     seal
 	ipID     uint16
 	sendErr  string
 	sendWhen time.Time
+	journal  journal.Journal
 
 	epoch     atomic.Uint64 // counts releases of addresses
 	published atomic.Uint32 // the fsm.State last reported
 	lastSent  atomic.Int64  // Unix microseconds of the last advert
+	linkDown  atomic.Bool   // its interface does not count as up
 	// overflow counts rejected packets that the state machine was too busy to
 	// take; they are added when statistics are asked for.
 	overflow [advert.Reasons]atomic.Uint64
@@ -63,6 +71,9 @@ type member struct {
 }
 
 func (m *member) name() string { return m.set.Load().cfg.Name }
+
+// state is the state last reported.
+func (m *member) state() fsm.State { return fsm.State(m.published.Load()) }
 
 // sendPause is the time between two log lines about the same failure to send.
 const sendPause = time.Minute
@@ -100,6 +111,9 @@ func (m *member) send(a *fsm.SendAdvert) {
 
 // sendFailed logs a failure once a minute, or at once when it is another.
 func (m *member) sendFailed(set *settings, dst netip.Addr, err error) {
+	if errors.Is(err, unix.ENETUNREACH) && m.linkDown.Load() {
+		return // that goes without saying
+	}
 	now := time.Now()
 	if err.Error() == m.sendErr && now.Sub(m.sendWhen) < sendPause {
 		return

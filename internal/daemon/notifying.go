@@ -2,43 +2,89 @@ package daemon
 
 import (
 	"fmt"
-	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
-	"github.com/holdfast-ha/holdfast/internal/kernel"
-	"github.com/holdfast-ha/holdfast/internal/netio"
 	"github.com/holdfast-ha/holdfast/internal/notify"
 	"github.com/holdfast-ha/holdfast/internal/process"
 	"github.com/holdfast-ha/holdfast/internal/spawn"
 )
 
-// notifyState runs the scripts that are to hear of a state. It runs on the
-// hands' goroutine, so that a script finds the addresses as they are in the
-// state that it is told.
+// topic is what a notification tells of.
+type topic uint8
+
+const (
+	ofInstance    topic = iota // its new state
+	ofGroup                    // the new state of the sync group
+	ofPriority                 // the instance's new priority: only for FIFOs
+	ofLower                    // an advert of lower priority was heard
+	ofReload                   // the state that the instance keeps: only for FIFOs
+	ofGroupReload              // the state that the group keeps: only for FIFOs
+)
+
+// stateNote is a notification.
+type stateNote struct {
+	topic    topic
+	to       fsm.State
+	priority uint8
+}
+
+// tellBy makes FIFOs, mail and announcements those of a configuration.
+func (d *Daemon) tellBy(cfg *config.Config) {
+	d.openFIFOs(cfg)
+	d.mails.configure(cfg)
+	d.pacing.configure(cfg)
+}
+
+// notifyState tells of a state: by scripts, to the FIFOs, by mail. It runs on the
+// hands' goroutine, so that whoever hears of it finds the addresses as they are in
+// that state.
 func (d *Daemon) notifyState(m *member, n *stateNote) {
 	set := m.set.Load()
 	e := notify.Event{Kind: notify.Instance, Name: set.cfg.Name, State: n.to.String(), Priority: int(n.priority)}
-	scripts := &set.cfg.Notify
-	if n.group {
+	scripts, mails := &set.cfg.Notify, set.cfg.SMTPAlert
+	if n.topic == ofGroup || n.topic == ofGroupReload {
 		if set.group == nil {
 			return
 		}
 		e.Kind, e.Name, e.Priority = notify.Group, set.group.Name, 0
-		scripts = &set.group.Notify
+		scripts, mails = &set.group.Notify, set.group.SMTPAlert
 	}
-	if n.lower {
-		e.State = "MASTER_RX_LOWER_PRI"
-		e.Specific = commandOf(scripts.MasterRxLowerPri)
-	} else {
-		e.Specific = commandOf(scriptFor(scripts, n.to))
-		e.Generic = commandOf(scripts.Any)
-		if !n.group {
+	switch n.topic {
+	case ofInstance, ofGroup:
+		e.Specific = d.commandOf(scriptFor(scripts, n.to))
+		e.Generic = d.commandOf(scripts.Any)
+		d.notes.Post(e) // without scripts too: it makes an older state that waits obsolete
+	case ofLower:
+		m.runner.lowers.Add(-1)
+		e.State = notify.RxLower
+		e.Specific = d.commandOf(scripts.MasterRxLowerPri)
+		d.notes.Post(e)
+	case ofPriority:
+		e.State = priorityWord(n.to)
+	}
+	d.fifos.tell(line{
+		kind: e.Kind, name: e.Name, state: e.State, topic: n.topic,
+		text: fmt.Sprintf("%s \"%s\" %s %d", e.Kind, e.Name, e.State, e.Priority),
+	})
+	if n.topic == ofInstance || n.topic == ofGroup {
+		if mails {
+			d.mails.tell(e.Kind, e.Name, e.State)
+		}
+		if n.topic == ofInstance {
 			d.do(func() { process.Status(d.status()) })
 		}
 	}
-	d.notes.Post(e) // without scripts too: it makes an older state that waits obsolete
+}
+
+// priorityWord is keepalived's word for a change of priority: there are two.
+func priorityWord(s fsm.State) string {
+	if s == fsm.Master {
+		return "MASTER_PRIORITY"
+	}
+	return "BACKUP_PRIORITY"
 }
 
 func scriptFor(n *config.Notify, s fsm.State) *config.Command {
@@ -57,89 +103,41 @@ func scriptFor(n *config.Notify, s fsm.State) *config.Command {
 	return nil
 }
 
-func commandOf(c *config.Command) *spawn.Cmd {
+func (d *Daemon) commandOf(c *config.Command) *spawn.Cmd {
 	if c == nil {
 		return nil
 	}
-	cmd := command(c)
+	cmd := d.command(c)
 	return &cmd
-}
-
-// announce tells the segment where the addresses are, every address in every
-// round. It stops as soon as the addresses have been given up.
-func (d *Daemon) announce(j job) {
-	m := j.m
-	name := m.name()
-	current := func() bool { return m.holding && j.epoch == m.epoch.Load() }
-	if !current() {
-		return
-	}
-	runs := byLink(m.holder.Held())
-	for _, r := range runs {
-		for _, a := range r.addrs {
-			d.log.detailf("(%s) Sending/queueing %s on %s for %s", name, announcements(a, "gratuitous ARPs", "Unsolicited Neighbour Adverts"), r.link, a)
-		}
-	}
-	for round := range j.rounds {
-		for _, r := range runs {
-			if !current() {
-				return
-			}
-			if err := d.announceOn(r.link, r.addrs...); err != nil && round == 0 {
-				d.log.infof("(%s) announcing on %s: %v", name, r.link, err)
-			}
-			for _, a := range r.addrs {
-				d.log.detailf("Sending %s on %s for %s", announcements(a, "gratuitous ARP", "unsolicited Neighbour Advert"), r.link, a)
-			}
-		}
-	}
-}
-
-// linkRun is a run of addresses that follow each other on one link.
-type linkRun struct {
-	link  string
-	addrs []netip.Addr
-}
-
-func byLink(held []kernel.Address) []linkRun {
-	var runs []linkRun
-	for _, a := range held {
-		if n := len(runs); n > 0 && runs[n-1].link == a.Link {
-			runs[n-1].addrs = append(runs[n-1].addrs, a.Prefix.Addr())
-			continue
-		}
-		runs = append(runs, linkRun{a.Link, []netip.Addr{a.Prefix.Addr()}})
-	}
-	return runs
-}
-
-// announceOn announces on a link by its name.
-func (d *Daemon) announceOn(link string, addrs ...netip.Addr) error {
-	l := d.monitor.Snapshot().LinkByName(link)
-	if l == nil {
-		return fmt.Errorf("%w: %s", netio.ErrNoInterface, link)
-	}
-	return d.garp.Announce(l.Index, addrs...)
-}
-
-func announcements(a netip.Addr, ipv4, ipv6 string) string {
-	if a.Is4() {
-		return ipv4
-	}
-	return ipv6
-}
-
-// announceSource refreshes what unicast peers know of our own address.
-func (d *Daemon) announceSource(m *member, src netip.Addr) {
-	set := m.set.Load()
-	if set.cfg.Interface == "" {
-		return
-	}
-	d.log.detailf("%s: sending gratuitous %s for %s", set.cfg.Name, announcements(src, "ARP", "NA"), src)
-	if err := d.announceOn(set.cfg.Interface, src); err != nil {
-		d.log.infof("(%s) announcing %s on %s: %v", set.cfg.Name, src, set.cfg.Interface, err)
-	}
 }
 
 // notifyGrace is how long a daemon that stops lets its STOP scripts run.
 const notifyGrace = 900 * time.Millisecond
+
+// scriptEnded remembers a notify script that failed with the instances that it
+// was for.
+func (d *Daemon) scriptEnded(k notify.Kind, name string, r notify.Run, said []string) {
+	if r.OK {
+		return
+	}
+	how := fmt.Sprintf("%s failed (%s)", r.Script, r.Reason)
+	if len(said) > 0 {
+		how += " and said: " + strings.Join(said, " / ")
+	}
+	for _, m := range d.members {
+		set := m.set.Load()
+		if k == notify.Instance && set.cfg.Name != name || k == notify.Group && (set.group == nil || set.group.Name != name) {
+			continue
+		}
+		m.runner.ctl.push(control{do: func(now time.Time, _ *fsm.Group) { m.journal.Script(now, r.State, how) }})
+	}
+}
+
+// scriptSaid remembers what a tracked script that failed has printed, with the
+// instances that track it.
+func (d *Daemon) scriptSaid(name string, lines []string) {
+	how := fmt.Sprintf("%s said: %s", name, strings.Join(lines, " / "))
+	for _, w := range d.watchers[trackKey{fsm.TrackScript, name}] {
+		w.m.runner.ctl.push(control{do: func(now time.Time, _ *fsm.Group) { w.m.journal.Script(now, "tracking", how) }})
+	}
+}

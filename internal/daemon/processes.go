@@ -13,6 +13,7 @@ import (
 // processTracker watches all tracked processes together.
 type processTracker struct {
 	cfgs   []track.ProcessConfig
+	buffer track.Buffer
 	set    *track.ProcessSet
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -21,13 +22,14 @@ type processTracker struct {
 // trackProcesses watches the processes of the configuration, anew if they are
 // not those that are watched already.
 func (d *Daemon) trackProcesses(cfg *config.Config) {
+	buffer := track.Buffer{Size: int(cfg.Global.More.ProcessMonitorRcvBufs), Force: cfg.Global.More.ProcessMonitorRcvForce}
 	var cfgs []track.ProcessConfig
 	for _, p := range cfg.Processes {
 		if len(d.watchers[trackKey{fsm.TrackProcess, p.Name}]) > 0 {
 			cfgs = append(cfgs, processConfig(p))
 		}
 	}
-	if d.processes != nil && reflect.DeepEqual(d.processes.cfgs, cfgs) {
+	if d.processes != nil && reflect.DeepEqual(d.processes.cfgs, cfgs) && d.processes.buffer == buffer {
 		return
 	}
 	d.stopProcesses()
@@ -35,9 +37,9 @@ func (d *Daemon) trackProcesses(cfg *config.Config) {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	t := &processTracker{cfgs: cfgs, cancel: cancel, done: make(chan struct{})}
+	t := &processTracker{cfgs: cfgs, buffer: buffer, cancel: cancel, done: make(chan struct{})}
 	t.set = track.NewProcessSet(cfgs, track.ProcessOptions{
-		Log: d.scriptLog,
+		Buffer: buffer, Log: d.scriptLog,
 		Verdict: func(name string, good bool, why string) {
 			d.do(func() {
 				if d.processes == t {
@@ -56,7 +58,7 @@ func (d *Daemon) trackProcesses(cfg *config.Config) {
 	// The first look decides the first state, and takes milliseconds.
 	select {
 	case <-t.set.Ready():
-	case <-time.After(time.Second):
+	case <-time.After(firstLook):
 		d.log.infof("the first look at the processes takes long; going on without it")
 	}
 }

@@ -185,14 +185,25 @@ func fixedChanges(old, now *config.Config) []string {
 func (d *Daemon) change(cfg *config.Config) error {
 	told := d.sockets.tell
 	d.sockets.tell = cfg.Global.LogUnknownVRIDs
+	before, groups := d.members, map[string]bool{}
+	for _, r := range d.runners {
+		groups[r.group.Name()] = true
+	}
+	d.fifos.hold() // what is told from here on is for the FIFOs of the new configuration
+	defer d.releaseLines()
 	if err := d.arrange(cfg, false); err != nil {
 		d.sockets.tell = told
 		return err
 	}
+	d.tellBy(cfg)
+	if cfg.Global.More.FIFOStatesOnReload {
+		d.tellAgain(before, groups)
+	}
 	for _, s := range d.sockets.sorted() {
 		s.tell.Store(d.sockets.tell)
 	}
-	d.applyStatic(cfg)
+	d.tune()
+	d.static.change(cfg)
 	d.track(cfg)
 	d.plan(cfg)
 	return nil
@@ -232,6 +243,22 @@ func (d *Daemon) reloadAt() time.Time {
 		return time.Time{}
 	}
 	return d.planned.Next()
+}
+
+// resizeBuffers gives the netlink sockets the receive buffers of a new
+// configuration. One that is no longer given stays.
+func (d *Daemon) resizeBuffers(cfg *config.Config) {
+	old, now := d.cfg.Global.More.ReceiveBuffers, cfg.Global.More.ReceiveBuffers
+	if now.Command != old.Command || now.CommandForce != old.CommandForce {
+		if err := d.kern.SetReceiveBuffer(int(now.Command), now.CommandForce); err != nil {
+			d.log.infof("vrrp_netlink_cmd_rcv_bufs: %v", err)
+		}
+	}
+	if now.Monitor != old.Monitor || now.MonitorForce != old.MonitorForce {
+		if err := d.monitor.SetReceiveBuffer(int(now.Monitor), now.MonitorForce); err != nil {
+			d.log.infof("vrrp_netlink_monitor_rcv_bufs: %v", err)
+		}
+	}
 }
 
 // LogDiagnostics writes what is to be said of a configuration to the log.

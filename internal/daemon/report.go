@@ -65,7 +65,11 @@ func look(r *runner, g *fsm.Group, views []fsm.View, clearAfter bool) {
 // writeData writes keepalived.data and the file of keepalived's parent process,
 // which those expect who collect both.
 func (d *Daemon) writeData() {
-	data := d.survey(false).data()
+	sv := d.survey(false)
+	data := sv.data()
+	if !d.opt.StrictCompat {
+		sv.addPast(data)
+	}
 	g := &data.Global
 	var namespace, instance string
 	if g.DataUseInstance {

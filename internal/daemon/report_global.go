@@ -54,7 +54,7 @@ func globalOf(cfg *config.Config, umask int, reloadAt time.Time) dump.Global {
 	}
 	user := scriptUser(cfg)
 	g.ScriptUID, g.ScriptGID = user.UID, user.GID
-	g.NotifyFIFO, g.VRRPFIFO = fifoOf(&m.NotifyFIFO, user), fifoOf(&m.VRRPFIFO, user)
+	g.NotifyFIFO, g.VRRPFIFO = fifoOf(&m.NotifyFIFO), fifoOf(&m.VRRPFIFO)
 	g.Mail = mailOf(&m.Mail)
 	if m.ReloadFileSet {
 		g.ReloadFile = cmp.Or(m.ReloadFile, process.DefaultPaths(c.UsePidDir, c.InstanceName).Reload)
@@ -107,14 +107,11 @@ func mailOf(m *config.Mail) dump.Mail {
 	return x
 }
 
-func fifoOf(f *config.FIFO, user config.User) *dump.FIFO {
+func fifoOf(f *config.FIFO) *dump.FIFO {
 	if f.Path == "" {
 		return nil
 	}
-	if f.User != nil {
-		user = *f.User
-	}
-	x := &dump.FIFO{Name: f.Path, UID: user.UID, GID: user.GID, Script: commandText(f.Script)}
+	x := &dump.FIFO{Name: f.Path, UID: f.User.UID, GID: f.User.GID, Script: commandText(f.Script)}
 	if x.Script != nil { // it is told which pipe to read
 		x.Script.Argv = append(slices.Clone(x.Script.Argv), f.Path)
 	}

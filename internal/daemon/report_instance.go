@@ -79,7 +79,7 @@ func (sv *survey) instance(m *member) dump.Instance {
 		VRID: c.VRID, Priority: c.Priority, AdvertInterval: c.AdvertInt, LastAdvert: timeOf(m.lastSent.Load()),
 		Accept: c.Accept, NoPreempt: c.NoPreempt, PreemptDelay: c.PreemptDelay, PromoteSecondaries: c.PromoteSecondaries,
 		Auth: auths[c.Auth], V3ChecksumAsV2: c.V3ChecksumAsV2, ReceiveBuffer: int(c.More.KernelRxBuf), Debug: c.Debug,
-		Tracked:   tracked(c.TrackInterfaces, c.TrackScripts, c.TrackProcesses),
+		Tracked:   tracked(c.TrackInterfaces, c.TrackScripts, c.More.TrackFiles, c.TrackProcesses),
 		SMTPAlert: c.SMTPAlert, NotifyDelete: c.Notify.DeletedSet, Notify: notifyOf(&c.Notify),
 		PriorityChanges: c.More.PriorityChanges,
 	}
@@ -95,6 +95,7 @@ func (sv *survey) instance(m *member) dump.Instance {
 	}
 	held := i.State == dump.Master
 	i.Addresses, i.Excluded = sv.addresses(c.Addresses, held), sv.addresses(c.Excluded, held)
+	i.Routes, i.Rules = routeTexts(c.More.Routes), ruleTexts(c.More.Rules)
 	sv.running(&i, set, &v)
 	i.Extension = extensionOf(c.More.HMAC)
 	unicast(&i, c)
@@ -188,7 +189,7 @@ func statsOf(s *fsm.Stats) dump.Stats {
 		ExtMissing:  n[advert.CounterHMACMissing], ExtMalformed: n[advert.CounterHMACMalformed],
 		ExtUnknownKey: n[advert.CounterHMACKey], ExtInvalidHMAC: n[advert.CounterHMAC],
 		ExtStale: n[advert.CounterHMACStale], ExtReplay: n[advert.CounterHMACReplay],
-		ZeroReceived: s.ZeroReceived, ZeroSent: s.ZeroSent,
+		ZeroReceived: s.ZeroReceived, ZeroSent: s.ZeroSent, Restored: s.Restored,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/dump"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
+	"github.com/holdfast-ha/holdfast/internal/sched"
 )
 
 // survey is the state of the daemon while the manager copies it. The copies
@@ -63,8 +64,12 @@ func (sv *survey) data() *dump.Data {
 	cfg := sv.d.cfg
 	data := &dump.Data{
 		Global: globalOf(cfg, sv.d.opt.Umask, sv.d.reloadAt()), Static: sv.addresses(cfg.Static, true),
+		StaticRoutes: routeTexts(cfg.StaticRoutes), StaticRules: ruleTexts(cfg.StaticRules), TrackGroups: trackGroups(cfg.TrackGroups),
 		Instances: sv.instances(), Sockets: sv.sockets(),
-		Scripts: sv.scripts(), Processes: sv.processes(), Interfaces: sv.interfaces(),
+		Scripts: sv.scripts(), Files: sv.trackFiles(), Processes: sv.processes(), Interfaces: sv.interfaces(),
+	}
+	if p := &data.Global.Process; sched.Realtime() > 0 {
+		p.CurrentRealtime, p.CurrentLimit = sched.Realtime(), sv.d.applied.Limit
 	}
 	for _, g := range cfg.Groups {
 		data.Groups = append(data.Groups, sv.group(g))
@@ -134,7 +139,7 @@ func (sv *survey) socket(s *socket) dump.Socket {
 func (sv *survey) group(c *config.SyncGroup) dump.Group {
 	g := dump.Group{
 		Name: c.Name, Members: c.Members, TrackingWeight: c.TrackingWeight, SMTPAlert: c.SMTPAlert,
-		Tracked: tracked(c.TrackInterfaces, c.TrackScripts, c.TrackProcesses), Notify: notifyOf(&c.Notify),
+		Tracked: tracked(c.TrackInterfaces, c.TrackScripts, c.TrackFiles, c.TrackProcesses), Notify: notifyOf(&c.Notify),
 	}
 	if c.PriorityChanges {
 		g.PriorityChanges = &c.PriorityChanges
@@ -180,24 +185,45 @@ func (sv *survey) interfaces() []dump.Interface {
 	for _, a := range sv.d.cfg.Static {
 		own[a.Prefix.Addr()] = true
 	}
+	var methods map[string]kernel.LinkMethod
+	if p := sv.d.poller; p != nil {
+		methods = p.poll.Methods()
+	}
 	var out []dump.Interface
 	for _, l := range links {
-		out = append(out, sv.iface(l, own))
+		i := sv.iface(l, own)
+		i.Linkbeat = string(methods[l.Name])
+		out = append(out, i)
+	}
+	for _, name := range sv.d.usedLinks() { // that may come, or come back
+		if sv.d.links[name] == nil {
+			out = append(out, sv.iface(&kernel.Link{Name: name}, nil))
+		}
 	}
 	return out
 }
 
-// flagBroadcast is IFF_BROADCAST (linux/if.h).
-const flagBroadcast = 0x2
+// Interface flags (linux/if.h).
+const (
+	flagUp        = 0x1
+	flagBroadcast = 0x2
+	flagRunning   = 0x40
+)
 
 // iface lists of the addresses those that could be the source of adverts: not
 // our own, and of IPv6 only link-local ones.
 func (sv *survey) iface(l *kernel.Link, own map[netip.Addr]bool) dump.Interface {
+	c := sv.d.carrierOf(l.Name)
 	i := dump.Interface{
 		Name: l.Name, Index: l.Index,
-		Up: l.AdminUp, Running: l.Running, SeenUp: l.Up, BroadcastCapable: l.Flags&flagBroadcast != 0,
-		Loopback: l.Loopback, PointToPoint: l.PointToPoint, NoARP: l.NoARP, Multicast: l.Multicast,
+		Up: c.flags&flagUp != 0, Running: c.flags&flagRunning != 0, SeenUp: c.seen,
+		UpDelay: c.up, DownDelay: c.down, DelayRunning: c.pending != nil, Group: l.Group,
+		BroadcastCapable: l.Flags&flagBroadcast != 0,
+		Loopback:         l.Loopback, PointToPoint: l.PointToPoint, NoARP: l.NoARP, Multicast: l.Multicast,
 		MTU: l.MTU, HardwareType: int(l.HWType), TrackedBy: sv.trackedBy(fsm.TrackInterface, l.Name),
+	}
+	if p := sv.d.promoted[l.Name]; p != nil {
+		i.PromoteSecondaries, i.PromoteResets = 1, p.instances // as keepalived has it: not what was there before
 	}
 	if slices.ContainsFunc(l.HardwareAddr, func(b byte) bool { return b != 0 }) {
 		i.MAC, i.Broadcast = l.HardwareAddr, l.HardwareBroadcast

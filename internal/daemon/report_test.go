@@ -331,8 +331,8 @@ func TestReport(t *testing.T) {
 		}
 		bird := processConfig(d.cfg.Processes[0])
 		d.processes = &processTracker{set: track.NewProcessSet([]track.ProcessConfig{bird}, track.ProcessOptions{})}
-		d.report(trackKey{fsm.TrackScript, "check"}, verdict{fsm.Good, "check is good"})
-		d.report(trackKey{fsm.TrackInterface, "eth1"}, verdict{fsm.Bad, "eth1 is down"})
+		d.report(trackKey{fsm.TrackScript, "check"}, verdictOf(true, "check is good"))
+		d.report(trackKey{fsm.TrackInterface, "eth1"}, verdictOf(false, "eth1 is down"))
 		beginStandIn(d)
 		synctest.Wait()
 

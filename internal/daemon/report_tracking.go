@@ -81,6 +81,26 @@ func quorumMax(n int) int {
 	return n
 }
 
+// trackFiles are those that somebody tracks.
+func (sv *survey) trackFiles() []dump.TrackFile {
+	values := map[string]int{}
+	if sv.d.values != nil {
+		for _, s := range sv.d.values.set.State() {
+			values[s.Name] = s.Value
+		}
+	}
+	var all []dump.TrackFile
+	for _, c := range sv.d.cfg.TrackFiles {
+		if v, watched := values[c.Name]; watched {
+			all = append(all, dump.TrackFile{
+				Name: c.Name, Path: c.Path, Status: int64(v), Weight: c.Weight, Reverse: c.Reverse,
+				TrackedBy: sv.trackedBy(fsm.TrackFile, c.Name),
+			})
+		}
+	}
+	return all
+}
+
 // trackedBy lists the instances that track something: those that say so in the
 // order of the configuration, then those for whom their groups do, in theirs.
 // Every instance tracks its interface, unless it is told not to.
@@ -89,7 +109,7 @@ func (sv *survey) trackedBy(kind fsm.TrackKind, name string) []dump.Track {
 	add := func(list []*member, itself bool) {
 		for _, m := range list {
 			set := m.set.Load()
-			if t, ok := trackOf(set, kind, name); ok && tracksItself(set.cfg, kind, name) == itself {
+			if t, ok := trackOf(set, kind, name); ok && (tracksItself(set.cfg, kind, name) || sv.tracksStatic(set.cfg, kind, name)) == itself {
 				all = append(all, t)
 			}
 		}
@@ -110,13 +130,23 @@ func trackOf(set *settings, kind fsm.TrackKind, name string) (dump.Track, bool) 
 	return dump.Track{Name: set.cfg.Name}, primary
 }
 
+// tracksStatic tells whether an instance tracks something for the sake of what is
+// static.
+func (sv *survey) tracksStatic(c *config.Instance, kind fsm.TrackKind, name string) bool {
+	return slices.ContainsFunc(staticTrackers(sv.d.cfg, c.Name, sv.d.opt.StrictCompat), func(t fsm.Tracker) bool {
+		return t.Kind == kind && t.Name == name
+	})
+}
+
 // tracksItself tells whether an instance tracks something without its group.
 func tracksItself(c *config.Instance, kind fsm.TrackKind, name string) bool {
 	var list []config.Track
 	switch kind {
 	case fsm.TrackInterface:
 		onIt := func(a config.Address) bool { return a.Dev == name && !a.NoTrack }
-		if c.Interface == name || slices.ContainsFunc(c.Addresses, onIt) || slices.ContainsFunc(c.Excluded, onIt) {
+		over := func(r config.Route) bool { return r.Dev == name && !r.NoTrack }
+		if c.Interface == name || slices.ContainsFunc(c.Addresses, onIt) || slices.ContainsFunc(c.Excluded, onIt) ||
+			slices.ContainsFunc(c.More.Routes, over) {
 			return true
 		}
 		list = c.TrackInterfaces
@@ -124,12 +154,16 @@ func tracksItself(c *config.Instance, kind fsm.TrackKind, name string) bool {
 		list = c.TrackScripts
 	case fsm.TrackProcess:
 		list = c.TrackProcesses
+	case fsm.TrackFile:
+		list = c.More.TrackFiles
 	}
 	return slices.ContainsFunc(list, func(t config.Track) bool { return t.Name == name })
 }
 
-func tracked(interfaces, scripts, processes []config.Track) dump.Tracked {
-	return dump.Tracked{Interfaces: tracks(interfaces), Scripts: tracks(scripts), Processes: tracks(processes)}
+func tracked(interfaces, scripts, files, processes []config.Track) dump.Tracked {
+	return dump.Tracked{
+		Interfaces: tracks(interfaces), Scripts: tracks(scripts), Files: tracks(files), Processes: tracks(processes),
+	}
 }
 
 func tracks(list []config.Track) []dump.Track {

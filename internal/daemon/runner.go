@@ -39,6 +39,11 @@ const (
 	refusalBox = 32
 )
 
+// lowerBox is how many answers to adverts of lower priority wait for the hands: a
+// flood of such adverts must not stand in the way of a release. What the hands
+// have not come to yet stands for what is left out.
+const lowerBox = 16
+
 // runner owns one group.
 type runner struct {
 	group   *fsm.Group
@@ -54,9 +59,18 @@ type runner struct {
 	drain func()
 	// nap waits the last part of the way to a takeover.
 	nap func(time.Duration)
+	// rec records what the group does; nil: nothing.
+	rec *recorder
+	// late is told of timers later than lateLimit; it does not wait.
+	late      func(time.Duration)
+	lateLimit atomic.Int64 // of a time.Duration
+	timers    lateness
+	clockGap  func() time.Duration
+	gap       time.Duration // as last seen
 
 	current heard         // the advert being heard: one place for all, so that hearing allocates nothing
 	dropped atomic.Uint64 // adverts that found the box full
+	lowers  atomic.Int32  // notes of adverts of lower priority that wait for the hands
 	fresh   bool          // not started yet; the manager's
 	quit    chan struct{}
 	done    chan struct{}
@@ -72,6 +86,7 @@ func newRunner(g *fsm.Group, members []*member, log *logger, h *hands) *runner {
 		done:    make(chan struct{}),
 		drain:   func() {},
 		nap:     nap,
+		late:    func(time.Duration) {}, clockGap: clockGap, gap: clockGap(),
 	}
 }
 
@@ -131,6 +146,7 @@ func (r *runner) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
+		r.wakeUp()
 		r.takeControl()
 		r.takeAdverts()
 		r.takeRefusals()
@@ -144,11 +160,12 @@ func (r *runner) run() {
 		select {
 		case <-r.ctl.ready:
 		case h := <-r.adverts:
+			r.wakeUp()
 			r.takeControl()
 			r.hear(h)
 		case j := <-r.refused:
 			r.takeControl()
-			r.step(j.id, j.ev)
+			r.reject(j)
 		case <-fire:
 		case <-r.quit:
 			r.takeControl()
@@ -157,11 +174,29 @@ func (r *runner) run() {
 	}
 }
 
-func (r *runner) step(id fsm.ID, ev fsm.Event) { r.act(r.group.Step(time.Now(), id, ev)) }
+func (r *runner) step(id fsm.ID, ev fsm.Event) { r.stepAt(time.Now(), id, ev) }
+
+func (r *runner) stepAt(now time.Time, id fsm.ID, ev fsm.Event) {
+	if r.rec != nil {
+		r.act(now, r.rec.Step(r.group, now, id, ev))
+		return
+	}
+	r.act(now, r.group.Step(now, id, ev))
+}
 
 func (r *runner) hear(h heard) {
 	r.current = h
-	r.act(r.group.Step(h.at, h.id, &r.current.ev))
+	r.stepAt(h.at, h.id, &r.current.ev)
+}
+
+// reject takes a packet that failed a check. One for an instance that hears
+// nothing anyway is not worth remembering.
+func (r *runner) reject(j refused) {
+	m := r.members[j.id]
+	if s := fsm.State(m.published.Load()); s == fsm.Master || s == fsm.Backup {
+		m.journal.Rejected(time.Now(), j.ev.From, j.ev.Reject)
+	}
+	r.step(j.id, j.ev)
 }
 
 func (r *runner) takeControl() {
@@ -189,7 +224,7 @@ func (r *runner) takeRefusals() {
 	for range refusalBox {
 		select {
 		case j := <-r.refused:
-			r.step(j.id, j.ev)
+			r.reject(j)
 		default:
 			return
 		}
@@ -240,25 +275,32 @@ func (r *runner) takeTimer() {
 			r.nap(rest)
 		}
 	}
-	if !r.expired() {
+	late, expired := r.expired()
+	if !expired {
 		return
 	}
 	r.drain()
 	r.takeControl()
 	r.takeAdverts()
-	if r.expired() {
+	if _, expired = r.expired(); expired {
+		r.timers.note(late)
+		if late > time.Duration(r.lateLimit.Load()) {
+			r.late(late)
+		}
 		r.step(fsm.All, fsm.Tick{})
 	}
 }
 
-func (r *runner) expired() bool {
+// expired tells whether the group wants a Tick, and for how long it has.
+func (r *runner) expired() (time.Duration, bool) {
 	at, ok := r.group.Wake()
-	return ok && !at.After(time.Now())
+	late := time.Since(at)
+	return late, ok && late >= 0
 }
 
 // act does what the state machine asked for, in its order: adverts at once,
 // everything that may be slow through the hands.
-func (r *runner) act(outs []fsm.Out) {
+func (r *runner) act(now time.Time, outs []fsm.Out) {
 	for _, o := range outs {
 		m := r.members[o.ID]
 		switch a := o.Action.(type) {
@@ -267,27 +309,45 @@ func (r *runner) act(outs []fsm.Out) {
 		case fsm.Log:
 			r.log.state(a.Detail, m.name(), a.Text)
 		case fsm.PriorityChanged:
+			m.priority = a.To
+			m.journal.Priority(now, a.From, a.To, a.Cause)
 			r.log.cause(m.name(), a.Cause)
+			if m.set.Load().cfg.More.PriorityChanges {
+				r.note(m, ofPriority, m.state())
+			}
 		case fsm.StateChanged:
 			m.published.Store(uint32(a.To))
+			m.priority = a.Priority
+			m.journal.State(now, a.From.String(), a.To.String(), a.Cause)
 			r.log.cause(m.name(), a.Cause)
-			r.hands.push(job{m: m, notify: &stateNote{to: a.To, priority: a.Priority}})
+			r.note(m, ofInstance, a.To)
 		case fsm.GroupChanged:
-			r.hands.push(job{m: m, notify: &stateNote{to: a.To, group: true}})
+			r.note(m, ofGroup, a.To)
 		case fsm.LowerPriorityHeard:
 			m.saySynced()
-			r.hands.push(job{m: m, notify: &stateNote{lower: true}})
+			if r.lowers.Load() < lowerBox {
+				r.lowers.Add(1)
+				r.note(m, ofLower, m.state())
+			}
 		case fsm.AddAddresses:
 			r.hands.push(job{m: m, apply: true})
 		case fsm.RemoveAddresses:
 			m.epoch.Add(1)
 			r.hands.push(job{m: m, release: true})
 		case fsm.Announce:
+			if a.Why == fsm.AnnounceLower && r.lowers.Load() >= lowerBox {
+				break
+			}
 			r.hands.push(job{m: m, rounds: a.Rounds, why: a.Why, epoch: m.epoch.Load()})
 		case fsm.AnnounceSource:
 			r.hands.push(job{m: m, source: a.Addr})
 		}
 	}
+}
+
+// note has the world told of something, after what was asked of the hands before.
+func (r *runner) note(m *member, about topic, to fsm.State) {
+	r.hands.push(job{m: m, notify: &stateNote{topic: about, to: to, priority: m.priority}})
 }
 
 // stop ends the runner after everything that was posted before has been done,

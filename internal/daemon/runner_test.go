@@ -126,8 +126,8 @@ func TestLateTimerHearsWaitingAdverts(t *testing.T) {
 				}
 				r.start()
 				synctest.Wait()
-				r.oversleep(time.Second)
-				time.Sleep(time.Second + time.Millisecond)
+				r.oversleep(400 * time.Millisecond)
+				time.Sleep(401 * time.Millisecond)
 				if got := r.state(); got != c.want {
 					t.Errorf("state %v, want %v", got, c.want)
 				}
@@ -221,4 +221,38 @@ func BenchmarkRunnerHear(b *testing.B) {
 	for b.Loop() {
 		r.hear(h)
 	}
+}
+
+// Adverts of lower priority, however many, put no more before the hands than
+// they can come to before a release.
+func TestFloodOfLowerAdverts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newTestRunner(t)
+		r.start()
+		time.Sleep(time.Second)
+		if got := r.state(); got != fsm.Master {
+			t.Fatalf("the runner is %v", got)
+		}
+		// The hands of the test wait for somebody to take what they have done.
+		for len(r.jobs) < cap(r.jobs) {
+			r.jobs <- "full"
+		}
+		for range 1000 {
+			r.offerAdvert(masterAdvert(50))
+			r.state()
+		}
+		r.hands.jobs.mu.Lock()
+		waiting := len(r.hands.jobs.items)
+		r.hands.jobs.mu.Unlock()
+		if waiting > 2*lowerBox+2 {
+			t.Errorf("%d jobs wait", waiting)
+		}
+		go func() {
+			for range r.jobs {
+			}
+		}()
+		r.post(fsm.All, fsm.Stop{As: fsm.Stopped})
+		r.end(t)
+		close(r.jobs)
+	})
 }

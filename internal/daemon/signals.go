@@ -26,7 +26,7 @@ type Signals struct{ c, ignored chan os.Signal }
 // configuration is being read for the first time would end it otherwise.
 func Listen() *Signals {
 	s := &Signals{c: make(chan os.Signal, 16), ignored: make(chan os.Signal, 1)}
-	signal.Notify(s.c, sigReload, sigData, sigStats, sigStatsClear, sigJSON, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(s.c, sigReload, sigData, sigStats, sigStatsClear, sigJSON, syscall.SIGTERM, syscall.SIGINT, syscall.SIGXCPU)
 	signal.Notify(s.ignored, syscall.SIGPIPE, syscall.SIGALRM, syscall.SIGVTALRM, syscall.SIGQUIT)
 	return s
 }

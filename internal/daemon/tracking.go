@@ -20,6 +20,7 @@ type trackKey struct {
 // verdict is what is known of it, with the words for a cause.
 type verdict struct {
 	verdict fsm.Verdict
+	value   int // of a file
 	why     string
 }
 
@@ -44,14 +45,14 @@ func (d *Daemon) report(k trackKey, v verdict) {
 	}
 	d.verdicts[k] = v
 	for _, w := range d.watchers[k] {
-		w.m.runner.post(w.m.id, fsm.TrackChanged{Index: w.index, Verdict: v.verdict, Why: v.why})
+		w.m.runner.post(w.m.id, fsm.TrackChanged{Index: w.index, Verdict: v.verdict, Value: v.value, Why: v.why})
 	}
 }
 
 // rewire makes the list of who wants to hear of what anew.
 func (d *Daemon) rewire() {
 	d.watchers = map[trackKey][]watch{}
-	for _, m := range d.members {
+	for _, m := range d.ordered {
 		for i, t := range m.set.Load().spec.Trackers {
 			k := trackKey{t.Kind, t.Name}
 			d.watchers[k] = append(d.watchers[k], watch{m, i})
@@ -66,17 +67,17 @@ func (d *Daemon) rewire() {
 }
 
 func (d *Daemon) linkVerdict(name string) verdict {
-	if l := d.links[name]; l != nil && l.Up {
-		return verdict{fsm.Good, "interface " + name + " up"}
+	if d.linkUp(name) {
+		return verdict{verdict: fsm.Good, why: "interface " + name + " up"}
 	}
-	return verdict{fsm.Bad, "interface " + name + " down"}
+	return verdict{verdict: fsm.Bad, why: "interface " + name + " down"}
 }
 
 // tellTrackers tells a member all that is known of what it tracks.
 func (d *Daemon) tellTrackers(m *member) {
 	for i, t := range m.set.Load().spec.Trackers {
 		if v := d.verdicts[trackKey{t.Kind, t.Name}]; v.verdict != fsm.Unknown {
-			m.runner.post(m.id, fsm.TrackChanged{Index: i, Verdict: v.verdict, Why: v.why})
+			m.runner.post(m.id, fsm.TrackChanged{Index: i, Verdict: v.verdict, Value: v.value, Why: v.why})
 		}
 	}
 }
@@ -125,8 +126,9 @@ func (d *Daemon) startScript(c *config.Script, kept *track.ScriptState) *scriptT
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &scriptTracker{cfg: c, cancel: cancel, done: make(chan struct{})}
 	t.script = track.NewScript(track.ScriptConfig{
-		Name: c.Name, Cmd: command(&c.Command), Interval: c.Interval, Timeout: c.Timeout, Rise: c.Rise, Fall: c.Fall,
+		Name: c.Name, Cmd: d.command(&c.Command), Interval: c.Interval, Timeout: c.Timeout, Rise: c.Rise, Fall: c.Fall,
 		StrictCompat: d.opt.StrictCompat, Restore: kept, Log: d.scriptLog,
+		Said: func(name string, lines []string) { d.do(func() { d.scriptSaid(name, lines) }) },
 		Verdict: func(name string, good bool, why string) {
 			d.do(func() {
 				if d.scripts[name] == t {
@@ -144,16 +146,16 @@ func (d *Daemon) startScript(c *config.Script, kept *track.ScriptState) *scriptT
 
 func verdictOf(good bool, why string) verdict {
 	if good {
-		return verdict{fsm.Good, why}
+		return verdict{verdict: fsm.Good, why: why}
 	}
-	return verdict{fsm.Bad, why}
+	return verdict{verdict: fsm.Bad, why: why}
 }
 
 // command is a configured command as spawn runs it.
-func command(c *config.Command) spawn.Cmd {
+func (d *Daemon) command(c *config.Command) spawn.Cmd {
 	return spawn.Cmd{
 		Argv: c.Argv, Path: c.Path, Shell: c.Shell, Raw: c.Raw, FileTest: c.FileTest,
-		SetUser: true, UID: c.User.UID, GID: c.User.GID,
+		SetUser: true, UID: c.User.UID, GID: c.User.GID, Capture: d.opt.LogScriptOutput,
 	}
 }
 
@@ -175,6 +177,7 @@ func (d *Daemon) stopTracking() {
 		t.cancel()
 	}
 	d.stopProcesses()
+	d.stopFiles()
 }
 
 // scriptGrace is how long after stopTracking the last child has been killed.

@@ -14,8 +14,8 @@ import (
 // other rooms know it: they do not know the configuration.
 func translate(c *config.Instance, g *config.SyncGroup, strict bool) *settings {
 	s := &settings{cfg: c, group: g, spec: specOf(c, g, strict), expect: expectOf(c), vips: map[netip.Addr]bool{}, ttl: advert.TTL}
+	s.objects = objectsOf(c)
 	for _, a := range slices.Concat(c.Addresses, c.Excluded) {
-		s.addresses = append(s.addresses, kernelAddress(a))
 		s.vips[a.Prefix.Addr()] = true
 	}
 	if !c.Unicast {
@@ -47,6 +47,7 @@ func specOf(c *config.Instance, g *config.SyncGroup, strict bool) *fsm.Spec {
 			Refresh: c.GARP.Refresh, RefreshRepeat: c.GARP.RefreshRepeat,
 			LowerRepeat: c.GARP.LowerPrioRepeat, LowerDelay: c.GARP.LowerPrioDelay,
 		},
+		LatePriority: uint8(c.More.TimerExpiredBackup),
 		Addresses:    len(c.Addresses),
 		Trackers:     trackersOf(c, g),
 		StrictCompat: strict,
@@ -58,7 +59,7 @@ func specOf(c *config.Instance, g *config.SyncGroup, strict bool) *fsm.Spec {
 }
 
 // trackersOf joins what the instance tracks, what its sync group tracks, and
-// the interfaces that its addresses live on.
+// the interfaces that its addresses and routes live on.
 func trackersOf(c *config.Instance, g *config.SyncGroup) []fsm.Tracker {
 	var all []fsm.Tracker
 	add := func(kind fsm.TrackKind, tracks []config.Track) {
@@ -74,14 +75,21 @@ func trackersOf(c *config.Instance, g *config.SyncGroup) []fsm.Tracker {
 		add(fsm.TrackScript, g.TrackScripts)
 		add(fsm.TrackProcess, g.TrackProcesses)
 		add(fsm.TrackBFD, g.TrackBFD)
+		add(fsm.TrackFile, g.TrackFiles)
 	}
 	add(fsm.TrackInterface, c.TrackInterfaces)
 	add(fsm.TrackScript, c.TrackScripts)
 	add(fsm.TrackProcess, c.TrackProcesses)
 	add(fsm.TrackBFD, c.More.TrackBFD)
+	add(fsm.TrackFile, c.More.TrackFiles)
 	for _, a := range slices.Concat(c.Addresses, c.Excluded) {
 		if a.Dev != c.Interface && a.Dev != "" && !a.NoTrack {
 			add(fsm.TrackInterface, []config.Track{{Name: a.Dev}})
+		}
+	}
+	for i := range c.More.Routes {
+		if r := &c.More.Routes[i]; r.Dev != c.Interface && r.Dev != "" && !r.NoTrack {
+			add(fsm.TrackInterface, []config.Track{{Name: r.Dev}})
 		}
 	}
 	return all
@@ -138,6 +146,16 @@ func kernelAddress(a config.Address) kernel.Address {
 	return kernel.Address{
 		Prefix: a.Prefix, Link: a.Dev, Broadcast: a.Broadcast, Label: a.Label, Scope: a.Scope, Peer: a.Peer,
 		DAD: a.DAD, Home: a.Home, MngTmpAddr: a.MngTmpAddr, NoPrefixRoute: a.NoPrefixRoute, AutoJoin: a.AutoJoin,
-		PreferredLft: a.PreferredLft,
+		PreferredLft: a.PreferredLft, NoTrack: a.NoTrack,
+	}
+}
+
+// track adds trackers, save those that are there already.
+func (s *settings) track(more []fsm.Tracker) {
+	for _, t := range more {
+		same := func(o fsm.Tracker) bool { return o.Kind == t.Kind && o.Name == t.Name }
+		if !slices.ContainsFunc(s.spec.Trackers, same) {
+			s.spec.Trackers = append(s.spec.Trackers, t)
+		}
 	}
 }

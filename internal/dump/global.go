@@ -111,6 +111,9 @@ type ProcessSettings struct {
 	Realtime      int
 	CPUAffinity   string
 	RealtimeLimit time.Duration
+
+	CurrentRealtime int           // 0: none
+	CurrentLimit    time.Duration // 0: none
 }
 
 func (p *printer) global(g *Global, parent bool) {
@@ -261,6 +264,8 @@ func (p *printer) globalRest(g *Global) {
 	p.when(g.OwnerIgnoreAdverts, 1, "vrrp_owner_ignore_adverts")
 	p.when(g.VMACPrefix != "", 1, "VMAC prefix = %s", g.VMACPrefix)
 	p.when(g.VMACAddrPrefix != "", 1, "VMAC address prefix = %s", g.VMACAddrPrefix)
+	p.when(p.transient && g.Process.CurrentRealtime > 0, 1, "current realtime priority = %d", g.Process.CurrentRealtime)
+	p.when(p.transient && g.Process.CurrentLimit > 0, 1, "current realtime time limit = %d", g.Process.CurrentLimit.Microseconds())
 	p.line(1, "json_version %d", max(g.JSONVersion, 1))
 	p.when(g.IPRouteUsr != "", 1, "iproute usr directory %s", g.IPRouteUsr)
 	p.when(g.IPRouteEtc != "", 1, "iproute etc directory %s", g.IPRouteEtc)

@@ -39,6 +39,8 @@ func (p *printer) instance(v *Instance) {
 	} else {
 		p.line(3, "No sockets allocated")
 	}
+	p.items("Virtual Routes", v.Routes)
+	p.items("Virtual Rules", v.Rules)
 	p.instanceTracked(&v.Tracked, "Tracked processes")
 	p.line(3, "Using smtp notification = %s", yesNo(v.SMTPAlert))
 	if v.NotifyDelete {
@@ -54,6 +56,15 @@ func (p *printer) instance(v *Instance) {
 	p.notify("Generic", v.Notify.Any)
 	p.notify("Master rx lower pri", v.Notify.RxLowerPri)
 	p.line(3, "Notify priority changes = %t", v.PriorityChanges)
+}
+
+// items prints a list under a title within an instance, if there is anything in
+// it.
+func (p *printer) items(title string, list []string) {
+	p.when(len(list) > 0, 3, "%s :", title)
+	for _, text := range list {
+		p.line(5, "%s", text)
+	}
 }
 
 func (p *printer) instanceState(v *Instance) {

@@ -16,6 +16,9 @@ func (d *Data) Text(transient bool) []byte {
 	p := &printer{transient: transient}
 	p.global(&d.Global, false)
 	p.addresses("Static Addresses", d.Static)
+	p.lines("Static Routes", d.StaticRoutes)
+	p.lines("Static Rules", d.StaticRules)
+	p.section("Static Track groups", len(d.TrackGroups), func(i int) { p.trackGroup(&d.TrackGroups[i]) })
 	p.section("VRRP Topology", len(d.Instances), func(i int) { p.instance(&d.Instances[i]) })
 	p.section("VRRP Sockpool", len(d.Sockets), func(i int) { p.socket(&d.Sockets[i]) })
 	p.section("VRRP Sync groups", len(d.Groups), func(i int) { p.group(&d.Groups[i]) })
@@ -23,6 +26,9 @@ func (d *Data) Text(transient bool) []byte {
 	p.section("VRRP Track files", len(d.Files), func(i int) { p.file(&d.Files[i]) })
 	p.section("VRRP Track processes", len(d.Processes), func(i int) { p.process(&d.Processes[i]) })
 	p.section("Interfaces", len(d.Interfaces), func(i int) { p.iface(&d.Interfaces[i]) })
+	if d.Past && transient {
+		p.past(d)
+	}
 	return p.b.Bytes()
 }
 
@@ -65,6 +71,10 @@ func (p *printer) when(cond bool, indent int, format string, args ...any) {
 	if cond {
 		p.line(indent, format, args...)
 	}
+}
+
+func (p *printer) lines(title string, list []string) {
+	p.section(title, len(list), func(i int) { p.line(5, "%s", list[i]) })
 }
 
 func (p *printer) addresses(title string, list []Address) {

@@ -41,6 +41,14 @@ func (p *printer) group(g *Group) {
 	p.notify("Generic", g.Notify.Any)
 }
 
+func (p *printer) trackGroup(g *TrackGroup) {
+	p.line(1, "Static Track Group = %s", g.Name)
+	p.line(3, "VRRP member instances :")
+	for _, name := range g.Members {
+		p.line(5, "%s", name)
+	}
+}
+
 func (p *printer) script(s *Script) {
 	p.line(1, "VRRP Script = %s", s.Name)
 	p.line(3, "Command = %s", &s.Command)
@@ -130,7 +138,7 @@ func (p *printer) iface(i *Interface) {
 	p.line(3, "Group = %d", i.Group)
 	p.line(3, "MTU = %d", i.MTU)
 	p.line(3, "HW Type = %s", hardware(i.HardwareType))
-	p.line(3, "NIC netlink status update")
+	p.line(3, "NIC %s", linkbeat(i.Linkbeat))
 	p.when(i.GARPInterval > 0, 3, "Gratuitous ARP interval %dms", i.GARPInterval.Milliseconds())
 	p.line(3, "Reset ARP config counter 0")
 	p.line(3, "Original arp_ignore %d", i.ArpIgnore)
@@ -173,6 +181,19 @@ func (i *Interface) flags() string {
 		}
 	}
 	return s
+}
+
+// linkbeat says how the state of a link becomes known.
+func linkbeat(how string) string {
+	switch how {
+	case "":
+		return "netlink status update"
+	case "IOCTL":
+		return "ioctl refresh polling"
+	case "ETHTOOL":
+		return "support ETHTOOL GLINK interface"
+	}
+	return "support " + how + " interface"
 }
 
 // hardware names the ARP hardware types that matter.

@@ -7,15 +7,21 @@ import (
 
 // Data is everything that the data file tells.
 type Data struct {
-	Global     Global
-	Static     []Address // static_ipaddress
-	Instances  []Instance
-	Sockets    []Socket
-	Groups     []Group
-	Scripts    []Script
-	Files      []TrackFile
-	Processes  []Process
-	Interfaces []Interface
+	Global Global
+	Static []Address // static_ipaddress
+	// StaticRoutes and StaticRules are lines of static_routes and static_rules as
+	// they are shown.
+	StaticRoutes, StaticRules []string
+	TrackGroups               []TrackGroup
+	Instances                 []Instance
+	Sockets                   []Socket
+	Groups                    []Group
+	Scripts                   []Script
+	Files                     []TrackFile
+	Processes                 []Process
+	Interfaces                []Interface
+	Timers                    []Timers
+	Past                      bool // print what keepalived does not know: journals and timers
 }
 
 // State is the state of an instance or a sync group. An instance that waits for
@@ -118,7 +124,10 @@ type Instance struct {
 
 	HasSockets  bool
 	FDIn, FDOut int
-	Tracked     Tracked
+	// Routes and Rules are those of virtual_routes and virtual_rules as they are
+	// shown.
+	Routes, Rules []string
+	Tracked       Tracked
 	// ScriptCommands are the commands of Tracked.Scripts: the JSON file has them
 	// in the place of the names.
 	ScriptCommands []Command
@@ -129,7 +138,8 @@ type Instance struct {
 
 	PriorityChanges bool // notify_priority_changes
 
-	Stats Stats
+	Stats   Stats
+	Journal []Entry // in the order of time
 }
 
 // InterfaceFault is a set of reasons for FAULT that have to do with interfaces.
@@ -230,6 +240,12 @@ type Group struct {
 	Notify          Notify
 }
 
+// TrackGroup is a track_group: instances that depend on what is static.
+type TrackGroup struct {
+	Name    string
+	Members []string
+}
+
 // Script is a vrrp_script.
 type Script struct {
 	Name              string
@@ -291,7 +307,8 @@ type Interface struct {
 	DelayRunning       bool
 	Group              uint32
 	MTU                int
-	HardwareType       int // ARPHRD_*
+	HardwareType       int    // ARPHRD_*
+	Linkbeat           string // how the carrier is polled: MII, ETHTOOL or IOCTL; "": it is not
 	GARPInterval       time.Duration
 	ArpIgnore          int
 	ArpFilter          int
@@ -333,4 +350,9 @@ type Stats struct {
 	ExtMissing, ExtMalformed, ExtUnknownKey, ExtInvalidHMAC, ExtStale, ExtReplay uint64
 
 	ZeroReceived, ZeroSent uint64
+
+	// Restored counts how often addresses, routes or rules that somebody else had
+	// taken away were put back. keepalived has no such thing: it is shown only if
+	// it happened.
+	Restored uint64
 }

@@ -38,4 +38,7 @@ func (p *printer) stats(v *Instance) {
 	p.line(2, "Priority Zero:")
 	count(4, "Received", s.ZeroReceived)
 	count(4, "Sent", s.ZeroSent)
+	if s.Restored > 0 {
+		count(2, "Put back what others removed", s.Restored)
+	}
 }

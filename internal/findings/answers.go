@@ -72,20 +72,21 @@ func (d *Description) Host(main string, opt config.Options) *config.Host {
 		a.table = a.named.table()
 	}
 	return &config.Host{
-		Links:      a.links,
-		User:       a.user,
-		Group:      a.group,
-		Self:       func() config.User { return config.User{Name: "root"} },
-		NodeName:   a.nodeName,
-		CPUs:       a.cpus,
-		Getenv:     a.getenv,
-		Resolve:    func(string, string) error { return nil },
-		Lstat:      a.lstat,
-		Readlink:   a.readlink,
-		FileSystem: func(string) (string, error) { return "other", nil },
-		Glob:       a.glob,
-		ReadFile:   a.readFile,
-		NetNS:      func(string) bool { return true },
+		Links:       a.links,
+		User:        a.user,
+		Group:       a.group,
+		Self:        func() config.User { return config.User{Name: "root"} },
+		NodeName:    a.nodeName,
+		CPUs:        a.cpus,
+		Getenv:      a.getenv,
+		Resolve:     func(string, string) error { return nil },
+		Lstat:       a.lstat,
+		Readlink:    a.readlink,
+		FileSystem:  func(string) (string, error) { return "other", nil },
+		Glob:        a.glob,
+		GlobStopped: base.GlobStopped,
+		ReadFile:    a.readFile,
+		NetNS:       func(string) bool { return true },
 		Protocol: func(name string) (uint8, bool) {
 			n, ok := protocols[name]
 			return n, ok

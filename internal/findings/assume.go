@@ -42,7 +42,7 @@ func mentioned(main string, opt config.Options, base *config.Host, nodeName stri
 		seed = 1
 	}
 	s := syntax.NewScanner(syntax.Options{
-		ConfigID: id, AllChecks: opt.AllConfig, Seed: seed, Glob: base.Glob, Getenv: base.Getenv,
+		ConfigID: id, AllChecks: opt.AllConfig, Seed: seed, Glob: base.Glob, GlobStopped: base.GlobStopped, Getenv: base.Getenv,
 		Read: func(p string) ([]byte, error) {
 			n.read[p] = true
 			return base.ReadFile(p)

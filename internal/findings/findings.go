@@ -2,9 +2,11 @@ package findings
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -59,7 +61,9 @@ type Report struct {
 	// Main is the configuration file as it was named.
 	Main string
 	// Files are those that were read, in the order of reading.
-	Files    []string
+	Files []string
+	// Findings are in the order of the text: files as they were read, then
+	// lines, then columns; those without a line come last, in keepalived's order.
 	Findings []Finding
 	// Status is that of the configuration test.
 	Status int
@@ -74,15 +78,45 @@ type Report struct {
 // cannot be read any more costs the excerpts and the ends of the words.
 func New(diags config.Diagnostics, main string, files []string, read func(path string) ([]byte, error)) *Report {
 	r := &Report{Main: main, Files: files, Status: diags.ExitStatus(), Refused: diags.Fatal(), diags: diags}
-	s := &sources{files: files, read: read, lines: map[string][][]byte{}}
+	s := &sources{files: files, read: read, paths: map[string]string{}, wanted: map[string]map[int]bool{}, lines: map[string]map[int][]byte{}}
 	r.Findings = make([]Finding, 0, len(diags))
 	for _, d := range diags {
 		f := Finding{Diagnostic: d, Severity: severity(d)}
 		f.Path = s.path(d.Pos.File)
-		f.locate(s.line(f.Path, d.Pos.Line))
+		s.want(f.Path, d.Pos.Line)
 		r.Findings = append(r.Findings, f)
 	}
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		f.locate(s.line(f.Path, f.Pos.Line))
+	}
+	r.sort()
 	return r
+}
+
+// sort puts the findings in the order of the text.
+func (r *Report) sort() {
+	read := map[string]int{}
+	for i, f := range r.Files {
+		if _, ok := read[f]; !ok {
+			read[f] = i
+		}
+	}
+	file := func(f *Finding) int {
+		if i, ok := read[f.Path]; ok && f.Pos.Line > 0 {
+			return i
+		}
+		return len(read) // also of a file that could not be read
+	}
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+		if x, y := file(&a), file(&b); x != y {
+			return cmp.Compare(x, y)
+		}
+		if a.Pos.Line == 0 || b.Pos.Line == 0 {
+			return cmp.Compare(min(b.Pos.Line, 1), min(a.Pos.Line, 1))
+		}
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Col, b.Pos.Col))
+	})
 }
 
 // Count is the number of findings of a severity.
@@ -98,14 +132,34 @@ func (r *Report) Count(s Severity) int {
 
 // sources reads files once.
 type sources struct {
-	files []string
-	read  func(string) ([]byte, error)
-	lines map[string][][]byte
+	files  []string
+	read   func(string) ([]byte, error)
+	paths  map[string]string // files by their names
+	wanted map[string]map[int]bool
+	lines  map[string]map[int][]byte
 }
 
-// path finds the file that a name stands for: an included file is named as
-// its include line has it, which is relative to the file that line is in.
+// want says that a line will be asked for.
+func (s *sources) want(name string, n int) {
+	if s.wanted[name] == nil {
+		s.wanted[name] = map[int]bool{}
+	}
+	s.wanted[name][n] = true
+}
+
+// path is search with a memory: most findings are in few files.
 func (s *sources) path(name string) string {
+	found, ok := s.paths[name]
+	if !ok {
+		found = s.search(name)
+		s.paths[name] = found
+	}
+	return found
+}
+
+// search finds the file that a name stands for: an included file is named as
+// its include line has it, which is relative to the file that line is in.
+func (s *sources) search(name string) string {
 	found := ""
 	for _, f := range s.files {
 		switch {
@@ -121,27 +175,40 @@ func (s *sources) path(name string) string {
 	return name
 }
 
-// line gives line n of a file, from 1; nil where there is none.
+// longest is the part of a line that is kept for excerpts and columns; the
+// configuration has no longer lines.
+const longest = 4096
+
+// line gives line n of a file, from 1; nil where there is none. The lines of a
+// file that are wanted are found in one go, and the file is not kept.
 func (s *sources) line(name string, n int) []byte {
 	if name == "" || n <= 0 || s.read == nil {
 		return nil
 	}
 	lines, ok := s.lines[name]
 	if !ok {
+		lines = map[int][]byte{}
+		s.lines[name] = lines
 		// An executable file comes with an error and its content.
 		if data, err := s.read(name); err == nil || len(data) > 0 {
-			lines = bytes.Split(data, []byte{'\n'})
+			s.keep(lines, data, name)
 		}
-		s.lines[name] = lines
 	}
-	if n > len(lines) {
-		return nil
+	return lines[n]
+}
+
+// keep copies the wanted lines of a file.
+func (s *sources) keep(lines map[int][]byte, data []byte, name string) {
+	wanted := s.wanted[name]
+	for n := 1; len(data) > 0 && len(lines) < len(wanted); n++ {
+		line, rest, _ := bytes.Cut(data, []byte{'\n'})
+		data = rest
+		if !wanted[n] {
+			continue
+		}
+		line = line[:min(longest, len(line))]
+		lines[n] = append([]byte{}, bytes.TrimRight(line, "\r")...)
 	}
-	line := lines[n-1]
-	for len(line) > 0 && line[len(line)-1] == '\r' {
-		line = line[:len(line)-1]
-	}
-	return line
 }
 
 // locate finds the ends of what a finding is about.

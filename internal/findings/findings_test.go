@@ -217,7 +217,7 @@ func TestExecutableFile(t *testing.T) {
 }
 
 func TestPathOfIncludedFile(t *testing.T) {
-	s := sources{files: []string{"/etc/k/main.conf", "/etc/k/conf.d/a.conf", "/etc/k/conf.d/b.conf"}}
+	s := sources{paths: map[string]string{}, files: []string{"/etc/k/main.conf", "/etc/k/conf.d/a.conf", "/etc/k/conf.d/b.conf"}}
 	for name, want := range map[string]string{
 		"/etc/k/main.conf": "/etc/k/main.conf", "conf.d/a.conf": "/etc/k/conf.d/a.conf", "b.conf": "/etc/k/conf.d/b.conf",
 		"./b.conf": "/etc/k/conf.d/b.conf", "onf.d/a.conf": "onf.d/a.conf", "other": "other", "": "",
@@ -269,5 +269,43 @@ func TestParseFormat(t *testing.T) {
 	}
 	if _, err := ParseFormat("xml"); err == nil || !strings.Contains(err.Error(), "text, pretty, json, sarif") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestOrder: the findings of a report are in the order of the text, whatever
+// the order in which they were made; the text format keeps the latter.
+func TestOrder(t *testing.T) {
+	at := func(file string, line, col int, text string) config.Diagnostic {
+		return config.Diagnostic{Code: syntax.General, Pos: syntax.Pos{File: file, Line: line, Col: col}, Text: text}
+	}
+	diags := config.Diagnostics{
+		at("", 0, 0, "about all"),
+		at("b.conf", 1, 1, "included, line 1"),
+		at("main.conf", 9, 5, "line 9, column 5"),
+		at("gone.conf", 3, 1, "not among the files"),
+		at("main.conf", 2, 0, "line 2, no column"),
+		at("main.conf", 9, 5, "line 9, column 5, later"),
+		at("main.conf", 9, 2, "line 9, column 2"),
+		at("", 0, 0, "about all, later"),
+		at("a.conf", 1, 1, "read first"),
+	}
+	r := New(diags, "main.conf", []string{"main.conf", "a.conf", "b.conf"}, nil)
+	var got []string
+	for _, f := range r.Findings {
+		got = append(got, f.Text)
+	}
+	want := []string{
+		"line 2, no column", "line 9, column 2", "line 9, column 5", "line 9, column 5, later",
+		"read first", "included, line 1", "not among the files", "about all", "about all, later",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	var text bytes.Buffer
+	if err := r.Write(&text, Text, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(text.String(), "about all\n(b.conf: Line 1) included, line 1\n") {
+		t.Errorf("the text is not in keepalived's order:\n%s", text.String())
 	}
 }

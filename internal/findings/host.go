@@ -8,13 +8,13 @@ import (
 	"io"
 	"maps"
 	"net/netip"
-	"os"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/syntax"
 )
 
 // hostVersion goes up when a field of a description changes its meaning.
@@ -88,12 +88,10 @@ func ReadHost(arg string) (*Description, error) {
 	if arg == "none" {
 		return &Description{}, nil
 	}
-	f, err := os.Open(arg)
-	if err != nil {
-		return nil, fmt.Errorf("description of the host: %w", err)
+	data, err := config.System().ReadFile(arg)
+	if errors.Is(err, syntax.ErrExecutable) {
+		err = nil // which does not matter here
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxDescription+1))
 	if err == nil && len(data) > maxDescription {
 		err = errors.New("is larger than 16 MiB")
 	}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/syntax"
 )
 
@@ -116,7 +115,7 @@ func (p *page) excerpt(f *Finding) {
 	}
 	number := fmt.Sprintf("%5d", f.Pos.Line)
 	room := p.width - len(number) - len(" | ")
-	text, lead, mark := cut(cells(config.HideSecrets(f.line)), f.from, f.to, room)
+	text, lead, mark := cut(cells(hide(f.line)), f.from, f.to, room)
 	p.WriteString(p.paint(blue, number+" |") + " " + text + "\n")
 	if mark > 0 {
 		p.WriteString(p.paint(blue, strings.Repeat(" ", len(number))+" |") + " " +

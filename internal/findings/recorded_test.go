@@ -10,7 +10,7 @@ import (
 var recorded = map[string]config.Diagnostics{
 	"mistakes": {
 		{Code: syntax.UnknownKeyword, Pos: syntax.Pos{File: "testdata/golden/mistakes.conf", Line: 4, Col: 5}, Text: "Unknown keyword 'vrrp_strickt'", Hint: "Did you mean 'vrrp_strict'?"},
-		{Code: syntax.UnmatchedQuote, Pos: syntax.Pos{File: "testdata/golden/mistakes.conf", Line: 19, Col: 9}, Text: "Unterminated quote 'auth_pass \"not to be seen'"},
+		{Code: syntax.UnmatchedQuote, Pos: syntax.Pos{File: "testdata/golden/mistakes.conf", Line: 19, Col: 9}, Text: "Unterminated quote 'auth_pass \"*** ** ** ****'"},
 		{Code: syntax.Log, Pos: syntax.Pos{File: "testdata/golden/mistakes.conf", Line: 26, Col: 5}, Text: "Config files missing 'missing.conf'."},
 		{Code: syntax.InvalidNumber, Pos: syntax.Pos{File: "testdata/golden/mistakes.conf", Line: 9, Col: 14}, Text: "invalid number 'abc'"},
 		{Code: syntax.General, Pos: syntax.Pos{File: "testdata/golden/mistakes.conf", Line: 9, Col: 14}, Text: "(check): vrrp script interval must be greater than 0, setting to 1"},

@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"path"
 	"strings"
-
-	"github.com/holdfast-ha/holdfast/internal/config"
 )
 
 // The parts of SARIF 2.1.0 that are used, in the order in which they are
@@ -194,7 +192,7 @@ func (f *Finding) whole() string {
 // it is made from the kind, the file, the line's text and the message, and
 // from how often that was met before. seen keeps the latter.
 func (f *Finding) fingerprint(uri string, seen map[string]int) string {
-	text := strings.Join([]string{f.Code.String(), uri, strings.Join(strings.Fields(string(config.HideSecrets(f.line))), " "), f.message()}, "\x00")
+	text := strings.Join([]string{f.Code.String(), uri, strings.Join(strings.Fields(string(hide(f.line))), " "), f.message()}, "\x00")
 	seen[text]++
 	sum := sha256.Sum256(fmt.Appendf([]byte(text), "\x00%d", seen[text]))
 	return fmt.Sprintf("%x", sum[:16])

@@ -138,5 +138,8 @@ func fill(s string, first, rest int) []string {
 	return append(lines, line)
 }
 
-// message is the text of a finding, whoever made it.
-func (f *Finding) message() string { return strings.TrimSpace(config.HideMessage(&f.Diagnostic)) }
+// hide covers passwords and keys.
+func hide(line []byte) []byte { return []byte(config.Conceal(string(line))) }
+
+// message is the text of a finding.
+func (f *Finding) message() string { return strings.TrimSpace(f.Text) }

@@ -68,7 +68,8 @@ func TestStrangers(t *testing.T) {
 		"netio":  {"fsm", "config", "kernel", "track", "notify"},
 		"kernel": {"fsm", "config", "netio", "track", "notify"},
 		"track":  {"fsm", "config", "netio", "kernel", "notify"},
-		"notify": {"fsm", "config", "netio", "kernel", "track"},
+		"notify": {"fsm", "config", "netio", "kernel", "track", "mail"},
+		"mail":   {"fsm", "config", "netio", "kernel", "track", "notify"},
 		"manual": {"config", "reference"},
 	}
 	for _, p := range list(t) {

@@ -29,10 +29,7 @@ func TestCarry_MastersJoin(t *testing.T) {
 	if got := l.g.State(); got != Master {
 		t.Errorf("group state %v, want MASTER", got)
 	}
-	l.tick("10s", `
-		A send 100 from 192.0.2.10
-		B send 100 from 192.0.2.10
-		wake 11s`)
+	l.until("10.6s")
 	l.step("11s", 1, heard("192.0.2.20", 200), `
 		B log: (B) Master received advert from 192.0.2.20 with higher priority 200, ours 100
 		B detail: (B) master set to 192.0.2.20
@@ -67,6 +64,26 @@ func TestCarry_MixedJoin(t *testing.T) {
 		wake 4.609375s`)
 }
 
+// One that obeys somebody takes the Master with it: a group is Master together.
+func TestCarry_MixedObeys(t *testing.T) {
+	a, b := newLab(t, "", v2("A", 100, plain)).lead(), newLab(t, "", v2("B", 100, plain)).start()
+	l := &lab{t: t}
+	l.move("G", []*Spec{v2("A", 100, plain), v2("B", 100, plain)}, a.g, b.g)
+	l.all("3.5s", Start{}, `
+		A group INIT to BACKUP
+		wake 3.609375s`)
+	l.step("3.6s", 1, heard("192.0.2.20", 99), `
+		B detail: (B) master set to 192.0.2.20
+		B log: (B) received lower priority (99) advert from 192.0.2.20 - discarding
+		wake 3.609375s`)
+	l.step("3.6s", 1, heard("192.0.2.20", 100), `
+		A log: VRRP_Group(G) Syncing instances to BACKUP state
+		A log: (A) Entering BACKUP STATE
+		A remove addresses
+		A MASTER to BACKUP at 100: sync group G follows B: advert from 192.0.2.20 with priority 100
+		wake 7.209375s`)
+}
+
 // A member that is faulty takes the others with it.
 func TestCarry_FaultyJoins(t *testing.T) {
 	a, b := newLab(t, "", v2("A", 100, plain)).lead(), newLab(t, "", v2("B", 100, plain)).start()
@@ -82,7 +99,7 @@ func TestCarry_FaultyJoins(t *testing.T) {
 		A send 0 from 192.0.2.10
 		A detail: (A) sent 0 priority
 		A remove addresses
-		A MASTER to FAULT at 100: sync group G is in FAULT
+		A MASTER to FAULT at 100: sync group G is in FAULT: B: interface eth0 down
 		A group INIT to FAULT
 		wake never`)
 	// And a group that is taken apart lets go of the one that is well.
@@ -111,6 +128,7 @@ func TestCarry_NewMember(t *testing.T) {
 		C log: (C) Entering BACKUP STATE (init)
 		C INIT to BACKUP at 100: start
 		wake 4.609375s`)
+	l.until("7.609375s")
 	l.tick("7.609375s", `
 		A send 100 from 192.0.2.10
 		B send 100 from 192.0.2.11
@@ -146,8 +164,8 @@ func TestCarry_NewMemberHeld(t *testing.T) {
 		B log: (B) Entering BACKUP STATE
 		B INIT to BACKUP at 1: script chk succeeded
 		wake 4.609375s`)
+	l.until("8.996093s")
 	l.tick("8.996093s", `
-		A send 100 from 192.0.2.10
 		B detail: (B) Receive advertisement timeout
 		B send 1 from 192.0.2.11
 		B log: (B) Entering MASTER STATE
@@ -155,7 +173,7 @@ func TestCarry_NewMemberHeld(t *testing.T) {
 		B BACKUP to MASTER at 1: no advert heard for 3.996093s
 		A log: VRRP_Group(G) Syncing instances to MASTER state
 		A group BACKUP to MASTER
-		wake 9.996093s`)
+		wake 9.609375s`)
 }
 
 // What is known is kept: statistics, the Master, its interval, the new

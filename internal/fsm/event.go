@@ -36,8 +36,14 @@ type (
 		As State
 	}
 
-	// Tick says that time has passed.
+	// Tick says that time has passed. One that comes long after Wake asked for
+	// it says that the group was away.
 	Tick struct{}
+
+	// Slept says that the clock by which the group is given its times has not
+	// counted a while that has passed: the machine was suspended. It is for the
+	// whole group and comes before anything that happened after it.
+	Slept struct{ For time.Duration }
 
 	// AdvertReceived is an advert that passed every check of package advert.
 	// It is an event by its pointer, so that offering one allocates nothing.
@@ -82,11 +88,17 @@ type (
 		Why  string // in words, for the cause of what follows
 	}
 
-	// AddressLost says that an address of a Master is no longer there.
+	// AddressLost says that something a Master holds is no longer there, or not
+	// as it was set: an address, or a route or rule that goes with the addresses.
 	AddressLost struct {
-		Addr string // as it is to be printed
-		Link string
-		Why  string // "removed by another program" and the like
+		What Held
+		Addr string // as it is to be printed; of a route or rule the whole of it
+		Link string // of an address
+		Why  string // "was removed by another program" and the like
+		More int    // how many others went with it
+		// Unset says that nobody took it, but that it could not be set: it is
+		// tried again a little later.
+		Unset bool
 	}
 
 	// Reconfigured replaces the specification of a running instance.
@@ -101,6 +113,7 @@ type (
 func (Start) event()           {}
 func (Stop) event()            {}
 func (Tick) event()            {}
+func (Slept) event()           {}
 func (*AdvertReceived) event() {}
 func (AdvertRejected) event()  {}
 func (LinkChanged) event()     {}
@@ -109,6 +122,20 @@ func (TrackChanged) event()    {}
 func (PeerSilent) event()      {}
 func (AddressLost) event()     {}
 func (Reconfigured) event()    {}
+
+// Held is a kind of things that a Master holds.
+type Held uint8
+
+// Kinds of what is held. Only addresses are announced.
+const (
+	HeldAddress Held = iota
+	HeldRoute
+	HeldRule
+)
+
+var heldNames = [...]string{"address", "route", "rule"}
+
+func (h Held) String() string { return heldNames[h] }
 
 // Out is one action of one instance.
 type Out struct {
@@ -127,7 +154,8 @@ type (
 	}
 
 	// AddAddresses brings the instance's addresses, as now configured, to its
-	// interfaces; what of them is there already stays untouched.
+	// interfaces, with their routes and rules; what of them is there already
+	// stays untouched.
 	AddAddresses struct{}
 
 	// RemoveAddresses takes them away.

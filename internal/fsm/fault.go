@@ -3,6 +3,7 @@ package fsm
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 )
 
@@ -15,7 +16,7 @@ func (m *instance) faulty() (bool, string) {
 	case m.linkDown && !m.spec.DontTrackPrimary:
 		return true, fmt.Sprintf("interface %s down", m.link)
 	case !m.source.IsValid():
-		return true, m.noSource()
+		return true, strings.TrimSpace(m.noSource() + " " + m.link)
 	}
 	for i := range m.trackers {
 		if m.trackerFaults(i) {
@@ -56,6 +57,15 @@ func (m *instance) sayFaults() {
 	if m.linkDown && !m.spec.DontTrackPrimary {
 		say(":", "(interface %s down)", m.link)
 	}
+	for i := range m.trackers {
+		if s := &m.spec.Trackers[i]; s.Kind == TrackInterface && m.trackerFaults(i) {
+			state := "down"
+			if s.Reverse {
+				state = "up"
+			}
+			say(":", "(interface %s %s)", s.Name, state)
+		}
+	}
 	if !m.source.IsValid() {
 		say("", "(%s)", m.noSource())
 	}
@@ -64,12 +74,7 @@ func (m *instance) sayFaults() {
 			continue
 		}
 		switch s := &m.spec.Trackers[i]; s.Kind {
-		case TrackInterface:
-			state := "down"
-			if s.Reverse {
-				state = "up"
-			}
-			say(":", "(interface %s %s)", s.Name, state)
+		case TrackInterface: // above
 		case TrackScript:
 			say(":", "due to script %s", s.Name)
 		case TrackFile:
@@ -140,7 +145,7 @@ func (m *instance) fail(now time.Time, cause string) {
 
 // recover goes from FAULT to Backup with a full wait, owners too.
 func (m *instance) recover(now time.Time, cause string) {
-	m.interval = m.spec.AdvertInterval
+	m.ownInterval()
 	m.logf(false, "Entering BACKUP STATE")
 	m.become(now, Backup, cause)
 	m.deadline = m.countdown(now)
@@ -158,20 +163,6 @@ func (m *instance) sourceChanged(now time.Time, addr netip.Addr) {
 	}
 	m.source = addr
 	m.judge(now, "source address "+addr.String())
-}
-
-func (m *instance) addressLost(now time.Time, ev AddressLost) {
-	if m.state != Master {
-		return
-	}
-	cause := fmt.Sprintf("address %s on %s %s", ev.Addr, ev.Link, ev.Why)
-	if m.spec.StrictCompat {
-		m.logf(true, "%s", cause)
-		m.g.handOver(now, m, cause)
-		return
-	}
-	m.logf(!m.restore.worthSaying(now), "%s", cause)
-	m.restoreSoon(now)
 }
 
 // handOver is keepalived's way with a lost address: every Master of the group

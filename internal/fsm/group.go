@@ -15,6 +15,9 @@ type Group struct {
 	// arranging is set while a start or a reload is being worked on:
 	// keepalived has other words then for going to FAULT.
 	arranging bool
+	// mixed is set when a reload has brought a Master and a Backup together,
+	// until they have found out which of the two they are.
+	mixed bool
 	// silentUntil ends vrrp_startup_delay.
 	silentUntil time.Time
 	// out and sends are reused from Step to Step: sending allocates nothing.
@@ -56,6 +59,8 @@ func (g *Group) Step(now time.Time, id ID, ev Event) []Out {
 		g.start(now, ev)
 	case Stop:
 		g.stop(now, id, ev)
+	case Slept:
+		g.slept(ev.For)
 	default:
 		if id == All {
 			for _, m := range g.instances {
@@ -135,7 +140,7 @@ func (g *Group) follow(now time.Time, first *instance, to State, cause string) {
 	if g.name == "" || g.state == to {
 		return
 	}
-	g.state = to
+	g.state, g.mixed = to, false
 	why := g.sync(first, to, cause)
 	for _, m := range g.instances {
 		if m == first || !m.started {
@@ -151,6 +156,21 @@ func (g *Group) follow(now time.Time, first *instance, to State, cause string) {
 		}
 	}
 	g.report()
+}
+
+// unmix takes the members that are still Master to Backup, when a reload has
+// given them a member that has somebody better to obey.
+func (g *Group) unmix(now time.Time, first *instance) {
+	if !g.mixed {
+		return
+	}
+	g.mixed = false
+	why := g.sync(first, Backup, fmt.Sprintf("advert from %s with priority %d", first.peer, first.peerPrio))
+	for _, m := range g.instances {
+		if m.state == Master {
+			m.yield(now, why)
+		}
+	}
 }
 
 // sync logs that the members come together and returns the cause in words.

@@ -28,6 +28,7 @@ type instance struct {
 	priority uint8 // effective
 
 	interval    time.Duration // of the Master: our own, or learned (v3)
+	learned     bool          // it is learned
 	peer        netip.Addr    // the Master last heard while Backup
 	peerPrio    uint8
 	discarded   bool       // its last advert was, for its lower priority
@@ -40,9 +41,11 @@ type instance struct {
 	preempt  time.Time // end of preempt_delay; zero: not armed
 
 	announce announceTimers
-	restore  restoreTimer
+	restore  restoring
 	rival    rival
 	refusals refusals
+	late     lateness
+	changes  changes
 
 	stats Stats
 }
@@ -93,9 +96,9 @@ func (m *instance) wake() time.Time {
 		return time.Time{}
 	}
 	at := m.deadline
-	if m.state == Master {
+	if m.state == Master && !m.late.listening {
 		at = earlier(at, m.announce.wake())
-		at = earlier(at, m.restore.at)
+		at = earlier(at, m.restore.wake())
 	}
 	return at
 }
@@ -128,7 +131,7 @@ func (m *instance) handle(now time.Time, ev Event) {
 func (m *instance) become(now time.Time, to State, cause string) {
 	from := m.said
 	m.state, m.said, m.since, m.cause = to, to, now, cause
-	m.wants, m.found = false, ""
+	m.wants, m.found, m.late = false, "", lateness{}
 	m.preempt = time.Time{}
 	m.quiet = m.from(now)
 	m.refusals.reset()
@@ -141,19 +144,17 @@ func (m *instance) tick(now time.Time) {
 	}
 	switch m.state {
 	case Backup:
-		if due(m.deadline, now) {
+		if due(m.deadline, now) && !m.listensOn(now) {
 			m.timeout(now)
 		}
 	case Master:
 		if due(m.deadline, now) {
-			m.advertise()
-			m.rivalTick(now)
-			// From now, (690): an advert that left late is not made up for by
-			// one that comes early.
-			m.deadline = now.Add(m.spec.AdvertInterval)
+			m.beat(now)
 		}
-		m.announceTick(now)
-		m.restoreTick(now)
+		if m.state == Master && !m.late.listening {
+			m.announceTick(now)
+			m.restoreTick(now)
+		}
 	}
 }
 
@@ -186,7 +187,7 @@ func (m *instance) silence(now time.Time) string {
 	case m.peerPrio == 0:
 		return fmt.Sprintf("%s gave up mastership (priority 0)", m.peer)
 	case m.discarded:
-		return fmt.Sprintf("preempting %s: priority %d, ours %d", m.peer, m.peerPrio, m.priority)
+		return fmt.Sprintf("%spreempting %s: priority %d, ours %d", m.changes.decided(m.peerPrio, false), m.peer, m.peerPrio, m.priority)
 	}
 	return fmt.Sprintf("no advert from %s (priority %d) for %v", m.peer, m.peerPrio, since)
 }
@@ -197,8 +198,8 @@ func (m *instance) lead(now time.Time, cause string) {
 	if m.interval != m.spec.AdvertInterval {
 		m.logf(true, "changing advert interval from %dms to locally configured %dms",
 			m.interval.Milliseconds(), m.spec.AdvertInterval.Milliseconds())
-		m.interval = m.spec.AdvertInterval
 	}
+	m.ownInterval()
 	m.rivalGone()
 	m.advertise()
 	m.logf(false, "Entering MASTER STATE")
@@ -206,7 +207,7 @@ func (m *instance) lead(now time.Time, cause string) {
 	m.stats.BecameMaster++
 	m.deadline = now.Add(m.spec.AdvertInterval)
 	m.peer, m.peerPrio = netip.Addr{}, 0
-	m.restore = restoreTimer{}
+	m.restore = restoring{}
 	m.announceBlock(now)
 	m.become(now, Master, cause)
 	m.g.follow(now, m, Master, cause)
@@ -226,6 +227,9 @@ func (m *instance) stepDown(now time.Time, cause string) {
 	m.become(now, Backup, cause)
 	m.deadline = m.countdown(now)
 }
+
+// ownInterval forgets the interval of a Master.
+func (m *instance) ownInterval() { m.interval, m.learned = m.spec.AdvertInterval, false }
 
 func (m *instance) advertise() {
 	m.stats.AdvertsSent++

@@ -91,6 +91,19 @@ func (l *lab) lead() *lab {
 	return l
 }
 
+// until lets the group tick whenever it wants to, up to a time, and does not look
+// at what follows.
+func (l *lab) until(at string) {
+	l.t.Helper()
+	for {
+		w, ok := l.g.Wake()
+		if !ok || !w.Before(moment(l.t, at)) {
+			return
+		}
+		l.g.Step(w, All, Tick{})
+	}
+}
+
 func (l *lab) render(outs []Out) string {
 	var all []string
 	for _, o := range outs {

@@ -32,6 +32,7 @@ func drawSpec(name string) *rapid.Generator[*Spec] {
 			HigherPrioSendAdvert: rapid.Bool().Draw(t, "higher prio send advert"),
 			SkipAddressCheck:     rapid.Bool().Draw(t, "skip check"),
 			DontTrackPrimary:     rapid.Bool().Draw(t, "dont track primary"),
+			LatePriority:         rapid.SampledFrom([]uint8{0, 0, 100, 254}).Draw(t, "late priority"),
 			StrictCompat:         rapid.Bool().Draw(t, "strict"),
 			GARP: GARP{
 				Repeat: drawRepeat.Draw(t, "repeat"), Delay: drawDelay.Draw(t, "delay"),
@@ -48,7 +49,7 @@ func drawSpec(name string) *rapid.Generator[*Spec] {
 		}
 		for i := range rapid.IntRange(0, 3).Draw(t, "trackers") {
 			s.Trackers = append(s.Trackers, Tracker{
-				Kind: TrackKind(rapid.IntRange(0, int(TrackBFD)).Draw(t, "kind")), Name: fmt.Sprint("t", i),
+				Kind: TrackKind(rapid.IntRange(0, int(TrackStatic)).Draw(t, "kind")), Name: fmt.Sprint("t", i),
 				Weight: drawWeight.Draw(t, "weight"), Reverse: rapid.Bool().Draw(t, "reverse"),
 			})
 		}
@@ -236,6 +237,11 @@ func (d *world) sleep(t *rapid.T) {
 	d.now = d.now.Add(time.Duration(rapid.IntRange(0, 5000).Draw(t, "milliseconds")) * time.Millisecond)
 }
 
+// slept is a machine that was suspended: its clock shows nothing of it.
+func (d *world) slept(t *rapid.T) {
+	d.step(t, All, Slept{For: time.Duration(rapid.IntRange(0, 20000).Draw(t, "milliseconds")) * time.Millisecond})
+}
+
 // tick goes to the next deadline, if there is one and it is not past, and
 // perhaps a little further.
 func (d *world) tick(t *rapid.T) {
@@ -259,6 +265,7 @@ func (d *world) live(t *rapid.T) {
 		"tick 2":  d.tick,
 		"tick 3":  d.tick,
 		"sleep":   d.sleep,
+		"slept":   d.slept,
 		"hear":    d.hear,
 		"hear 2":  d.hear,
 		"refuse":  d.refuse,

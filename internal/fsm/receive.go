@@ -88,13 +88,14 @@ func (m *instance) receivedBackup(now time.Time, a *advert.Advert) {
 		// The Master stops: take over after Skew_Time, (430), whoever says so
 		// and whether or not we preempt.
 		m.logf(true, "Backup received priority 0 advertisement")
-		m.deadline = now.Add(m.skew())
+		m.deadline, m.late.back = now.Add(m.skew()), false
 		return
 	}
 	if m.accepts(now, a.Priority) {
 		m.learn(a)
-		m.wants, m.quiet = false, now
+		m.wants, m.quiet, m.late = false, now, lateness{}
 		m.deadline = now.Add(m.masterDown())
+		m.g.unmix(now, m)
 		return
 	}
 	m.discarded = true
@@ -130,11 +131,14 @@ func (m *instance) accepts(now time.Time, priority uint8) bool {
 // section 6.4.2, (450)).
 func (m *instance) learn(a *advert.Advert) {
 	m.discarded = false
-	if m.spec.Version == 3 && a.Interval > 0 && a.Interval != m.interval {
+	if m.spec.Version != 3 || a.Interval <= 0 {
+		return
+	}
+	if a.Interval != m.interval {
 		m.logf(true, "advertisement interval updated from %dms to %dms by master",
 			m.interval.Milliseconds(), a.Interval.Milliseconds())
-		m.interval = a.Interval
 	}
+	m.interval, m.learned = a.Interval, true
 }
 
 // hear remembers who advertises.
@@ -152,8 +156,10 @@ func (m *instance) hear(a *advert.Advert) {
 
 // receivedMaster is RFC 9568 section 6.4.3, (700) to (785).
 func (m *instance) receivedMaster(now time.Time, a *advert.Advert) {
-	order := a.Src.Compare(m.source.WithZone(""))
+	order, unsure := a.Src.Compare(m.source.WithZone("")), m.unsure(now)
 	switch {
+	case unsure && (a.Priority == 0 || a.Priority < m.priority || a.Priority == m.priority && order < 0 && !m.owner()):
+		m.unsureHeard(now, a)
 	case a.Priority == 0:
 		// (710): somebody gave up; tell the segment at once who is here.
 		m.logf(true, "Master received priority 0 message")
@@ -161,15 +167,16 @@ func (m *instance) receivedMaster(now time.Time, a *advert.Advert) {
 	case a.Priority == Owner && m.priority == Owner && order != 0:
 		m.rivalHeard(now, a, order)
 	case a.Priority > m.priority:
-		if m.spec.HigherPrioSendAdvert {
+		if m.spec.HigherPrioSendAdvert && !unsure {
 			m.advertise()
 		}
 		m.logf(false, "Master received advert from %s with higher priority %d, ours %d", a.Src, a.Priority, m.priority)
-		m.giveWay(now, a, fmt.Sprintf("advert from %s with priority %d, ours %d", a.Src, a.Priority, m.priority))
+		m.giveWay(now, a, fmt.Sprintf("%sadvert from %s with priority %d, ours %d", m.changes.decided(a.Priority, true), a.Src, a.Priority, m.priority))
 	case a.Priority == m.priority && order > 0:
 		// (735): equal priorities are decided by the primary address.
 		m.logf(false, "Master received advert from %s with same priority %d but higher IP address than ours", a.Src, a.Priority)
-		m.giveWay(now, a, fmt.Sprintf("advert from %s with our priority %d and a higher address than %s", a.Src, a.Priority, m.source))
+		m.giveWay(now, a, fmt.Sprintf("%sadvert from %s with our priority %d and a higher address than %s",
+			m.changes.decided(a.Priority, true), a.Src, a.Priority, m.source))
 	case a.Priority == m.priority && order == 0:
 		m.logf(false, "WARNING - equal priority advert received from remote host with our IP address.")
 	default:
@@ -197,7 +204,7 @@ func (m *instance) lowerHeard(now time.Time, a *advert.Advert) {
 	}
 	m.announceLower(now)
 	for _, o := range m.g.instances {
-		if o != m && o.state == Master {
+		if o != m && o.state == Master && !o.late.listening {
 			o.announceLower(now)
 		}
 	}

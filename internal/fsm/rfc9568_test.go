@@ -22,6 +22,7 @@ func TestRFC9568_6_4_1_Initialize_105_Owner(t *testing.T) {
 	l.tick("1s", `
 		send 255 from 192.0.2.10
 		wake 2s`)
+	l.until("5s")
 	l.tick("5s", `
 		send 255 from 192.0.2.10
 		announce 5 delayed
@@ -159,7 +160,7 @@ func TestRFC9568_6_4_2_Backup_445_Accepts(t *testing.T) {
 func TestRFC9568_6_4_2_Backup_450_UntilActive(t *testing.T) {
 	l := newLab(t, "", v3("A", 100, plain)).start()
 	l.g.Step(moment(t, "1s"), 0, heard3("192.0.2.20", 150, 10*time.Millisecond))
-	l.g.Step(moment(t, "2s"), All, Tick{})
+	l.g.Step(moment(t, "1.04s"), All, Tick{})
 	if v := l.g.View(0); v.State != Master || v.Interval != time.Second {
 		t.Errorf("%v with the interval %v, want MASTER, 1s", v.State, v.Interval)
 	}
@@ -219,12 +220,12 @@ func TestRFC9568_6_4_3_Active_680_Timer(t *testing.T) {
 	l.tick("760ms", `
 		send 255 from 192.0.2.10
 		wake 1.01s`)
-	l.tick("10s", `
+	l.tick("1.5s", `
 		send 255 from 192.0.2.10
-		wake 10.25s`) // very late: no burst
-	l.tick("10.25s", `
+		wake 1.75s`) // very late: no burst
+	l.tick("1.75s", `
 		send 255 from 192.0.2.10
-		wake 10.5s`)
+		wake 2s`)
 }
 
 // (655): Shutdown sends priority 0 first.

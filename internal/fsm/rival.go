@@ -40,7 +40,7 @@ func (m *instance) rivalHeard(now time.Time, a *advert.Advert, order int) {
 	if r.sent >= 2 && now.Sub(r.second) > r.every*6/5 {
 		m.logf(false, "%s is still advertising as address owner, please resolve - reducing our priority", a.Src)
 		r.reduced = true
-		m.changePriority(Owner-1, "another address owner is advertising")
+		m.changePriority(Owner-1, fmt.Sprintf("%s is advertising as address owner too", a.Src))
 	}
 }
 

@@ -95,7 +95,7 @@ func TestSheet_7_3_Removed(t *testing.T) {
 		send 0 from 192.0.2.10
 		detail: (A) sent 0 priority
 		remove addresses
-		MASTER to DELETED at 100: stop
+		MASTER to DELETED at 100: removed from the configuration
 		wake never`)
 	l = newLab(t, "", v2("A", 100)).start()
 	l.one("1s", LinkChanged{Name: "eth0"}, `
@@ -110,10 +110,10 @@ func TestSheet_7_3_Removed(t *testing.T) {
 		BACKUP to FAULT at 100: interface eth0 down
 		wake never`)
 	l.one("2s", Stop{As: Deleted}, `
-		FAULT to DELETED at 100: stop
+		FAULT to DELETED at 100: removed from the configuration
 		wake never`)
 	l = newLab(t, "", v2("A", 100)).start()
 	l.one("2s", Stop{As: Fault}, `
-		BACKUP to FAULT at 100: stop
+		BACKUP to FAULT at 100: removed from the configuration
 		wake never`)
 }

@@ -265,7 +265,7 @@ func TestStrings(t *testing.T) {
 	for s := Init; s <= Deleted; s++ {
 		got += s.String() + " "
 	}
-	for k := TrackInterface; k <= TrackBFD; k++ {
+	for k := TrackInterface; k <= TrackStatic; k++ {
 		got += k.String() + " "
 	}
 	for v := Unknown; v <= Bad; v++ {
@@ -274,7 +274,7 @@ func TestStrings(t *testing.T) {
 	for w := AnnounceMaster; w <= AnnounceRestored; w++ {
 		got += w.String() + " "
 	}
-	want := "INIT BACKUP MASTER FAULT STOP DELETED interface script process file bfd unknown good bad master delayed refresh lower-priority restored "
+	want := "INIT BACKUP MASTER FAULT STOP DELETED interface script process file bfd static unknown good bad master delayed refresh lower-priority restored "
 	if got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

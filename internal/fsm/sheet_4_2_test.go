@@ -221,12 +221,12 @@ func TestSheet_4_5_FaultAtStart(t *testing.T) {
 	}
 	l.all("0s", Start{}, `
 		log: (A) Changing effective priority from 100 to 90
-		priority 100 to 90: start
+		priority 100 to 90: process weighted is bad
 		log: (A) entering FAULT state (authentication AH is not served)
 		log: (A): entering FAULT state (interface eth0 down)
-		log: (A) entering FAULT state (no IPv4 address for interface)
 		log: (A): entering FAULT state (interface eth8 down)
 		log: (A): entering FAULT state (interface eth9 up)
+		log: (A) entering FAULT state (no IPv4 address for interface)
 		log: (A): entering FAULT state due to script chk
 		log: (A): entering FAULT state (tracked file f has status 7)
 		log: (A) entering FAULT state (tracked process p quorum not achieved)

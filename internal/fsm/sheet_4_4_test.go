@@ -61,12 +61,12 @@ func TestSheet_4_4_LowerPriority_NoAnnouncement(t *testing.T) {
 		announce 5 lower-priority
 		lower heard 192.0.2.20
 		wake 5s`)
+	l.until("8.609375s")
 	l.tick("8.609375s", `
-		send 100 from 192.0.2.10
 		announce 5 delayed
-		wake 9.609375s`)
-	l.tick("9.1s", `
-		wake 9.609375s`)
+		wake 9s`)
+	l.tick("8.7s", `
+		wake 9s`)
 }
 
 func TestSheet_4_4_HigherPrioSendAdvert(t *testing.T) {
@@ -165,7 +165,7 @@ func TestSheet_4_4_TwoOwners_HigherReduces(t *testing.T) {
 		wake 4s`) // 1.2 s: not more than 1.2 intervals
 	l.one("3.200001s", heard("192.0.2.5", 255), `
 		log: (A) 192.0.2.5 is still advertising as address owner, please resolve - reducing our priority
-		priority 255 to 254: another address owner is advertising
+		priority 255 to 254: 192.0.2.5 is advertising as address owner too
 		wake 4s`)
 	l.tick("4s", `
 		send 254 from 192.0.2.10
@@ -175,7 +175,7 @@ func TestSheet_4_4_TwoOwners_HigherReduces(t *testing.T) {
 		detail: (A) master set to 192.0.2.5
 		log: (A) Entering BACKUP STATE
 		remove addresses
-		MASTER to BACKUP at 254: advert from 192.0.2.5 with priority 255, ours 254
+		MASTER to BACKUP at 254: 192.0.2.5 is advertising as address owner too: priority 255 -> 254; advert from 192.0.2.5 with priority 255, ours 254
 		wake 7.203907s`)
 	l.one("5.200001s", heard("192.0.2.5", 255), `
 		wake 8.203907s`)
@@ -303,6 +303,6 @@ func TestSheet_4_4_TwoOwners_SlowRival(t *testing.T) {
 		wake 5s`)
 	l.one("5.7s", heard3("192.0.2.5", 255, 3*time.Second), `
 		log: (A) 192.0.2.5 is still advertising as address owner, please resolve - reducing our priority
-		priority 255 to 254: another address owner is advertising
+		priority 255 to 254: 192.0.2.5 is advertising as address owner too
 		wake 5s`)
 }

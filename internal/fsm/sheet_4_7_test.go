@@ -112,6 +112,7 @@ func TestSheet_4_7_FileFault(t *testing.T) {
 		detail: (A): tracked file f leaving FAULT state
 		log: (A) Changing effective priority from 90 to 110
 		priority 90 to 110: file f is 10
+		detail: (A) Setting effective priority to 110
 		log: (A) Entering BACKUP STATE
 		FAULT to BACKUP at 110: file f is 10
 		wake 6.570312s`)

@@ -157,11 +157,11 @@ func TestSheet_4_8_FaultAtStart(t *testing.T) {
 	l.quiet(1, TrackChanged{Verdict: Good})
 	l.all("0s", Start{}, `
 		B log: (B) Changing effective priority from 120 to 150
-		B priority 120 to 150: start
+		B priority 120 to 150: process p is good
 		B log: (B): entering FAULT state (interface eth1 down)
 		A log: VRRP_Group(G): Syncing B to FAULT state
 		A log: (A) entering FAULT state
-		A INIT to FAULT at 100: sync group G is in FAULT
+		A INIT to FAULT at 100: sync group G is in FAULT: B: interface eth1 down
 		B log: (B) entering FAULT state
 		B INIT to FAULT at 150: interface eth1 down
 		A group INIT to FAULT
@@ -407,7 +407,7 @@ func TestSheet_4_8_MemberStopped(t *testing.T) {
 func TestSheet_4_8_MemberStoppedStaysStopped(t *testing.T) {
 	l := newLab(t, "G", v2("A", 100, plain), v2("B", 100, plain)).start()
 	l.step("2s", 1, Stop{As: Deleted}, `
-		B BACKUP to DELETED at 100: stop
+		B BACKUP to DELETED at 100: removed from the configuration
 		wake 3.609375s`)
 	l.step("3s", 0, LinkChanged{Name: "eth0"}, `
 		A log: (A) Entering FAULT STATE

@@ -26,6 +26,7 @@ func TestSheet_9_2_Master(t *testing.T) {
 	l.tick("7s", `
 		send 50 from 192.0.2.10
 		wake 8s`)
+	l.until("11s")
 	l.tick("11s", `
 		send 50 from 192.0.2.10
 		announce 5 delayed
@@ -43,18 +44,35 @@ func TestSheet_9_2_Backup(t *testing.T) {
 		log: (A) Changing effective priority from 100 to 150
 		priority 100 to 150: configuration changed
 		wake 19.070312s`)
-	// Its own new interval counts until the next advert.
-	l.one("3s", Reconfigured{Spec: v3("A", 150, plain, every(2*time.Second))}, `
-		wake 9.828125s`)
+	// A new interval of its own is not that of its Master: a short one would
+	// make it a second Master. Nor is it when the two happen to be the same.
+	l.one("3s", Reconfigured{Spec: v3("A", 150, plain, every(10*time.Millisecond))}, `
+		wake 20.070312s`)
 	l.one("4s", heard3("192.0.2.20", 200, 5*time.Second), `
-		detail: (A) advertisement interval updated from 2000ms to 5000ms by master
 		wake 21.070312s`)
+	l.one("4.5s", Reconfigured{Spec: v3("A", 150, plain, every(5*time.Second))}, `
+		wake 21.570312s`)
+	l.one("4.7s", Reconfigured{Spec: v3("A", 150, plain, every(10*time.Millisecond))}, `
+		wake 21.770312s`)
 	// Version 2 knows nothing but its own interval.
 	l.one("5s", Reconfigured{Spec: v2("A", 150, plain, every(2*time.Second))}, `
 		wake 11.414062s`)
 	if got := l.g.View(0).Stats.AdvertsReceived; got != 2 {
 		t.Errorf("the reload has changed the statistics: %d adverts received", got)
 	}
+}
+
+// One that has not heard of a Master waits for its own new interval.
+func TestSheet_9_2_BackupHeardNobody(t *testing.T) {
+	l := newLab(t, "", v3("A", 100, plain)).start()
+	l.one("2s", Reconfigured{Spec: v3("A", 100, plain, every(5*time.Second))}, `
+		wake 20.046875s`)
+	l.one("3s", heard3("192.0.2.20", 99, time.Second), `
+		detail: (A) master set to 192.0.2.20
+		log: (A) received lower priority (99) advert from 192.0.2.20 - discarding
+		wake 20.046875s`)
+	l.one("4s", Reconfigured{Spec: v3("A", 100, plain, every(2*time.Second))}, `
+		wake 11.21875s`)
 }
 
 // A member of a group that was ready to lead is not after a reload: it waits
@@ -249,7 +267,7 @@ func TestSheet_9_2_Owner(t *testing.T) {
 		detail: (A) master set to 192.0.2.5
 		log: (A) Entering BACKUP STATE
 		remove addresses
-		MASTER to BACKUP at 80: advert from 192.0.2.5 with priority 255, ours 80
+		MASTER to BACKUP at 80: configuration changed: priority 255 -> 80; advert from 192.0.2.5 with priority 255, ours 80
 		wake 9.1875s`)
 }
 

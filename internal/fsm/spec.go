@@ -47,13 +47,19 @@ type Spec struct {
 	SkipAddressCheck     bool // do not compare addresses while Backup with an unchanged Master
 	DontTrackPrimary     bool // the state of the interface does not matter
 
+	// LatePriority is the highest priority of any other router. A Master that
+	// did not run for longer than such a one waits becomes Backup before it does
+	// anything else. 0: it listens first, and goes on if it is alone.
+	LatePriority uint8
+
 	GARP     GARP
 	Trackers []Tracker
 
 	// ConfigFault, when not empty, keeps the instance in FAULT: it says why.
 	ConfigFault string
 
-	// StrictCompat makes a lost address a hand-over, as in keepalived.
+	// StrictCompat makes a lost address, route or rule a hand-over, as in
+	// keepalived.
 	StrictCompat bool
 }
 
@@ -77,9 +83,10 @@ const (
 	TrackProcess
 	TrackFile
 	TrackBFD
+	TrackStatic // a static address, route or rule of a track_group
 )
 
-var trackNames = [...]string{"interface", "script", "process", "file", "bfd"}
+var trackNames = [...]string{"interface", "script", "process", "file", "bfd", "static"}
 
 func (k TrackKind) String() string { return trackNames[k] }
 

@@ -1,6 +1,10 @@
 package fsm
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // start gives every instance that is not running its first state and judges
 // the others anew. The group reports Backup before its members and FAULT after
@@ -43,6 +47,7 @@ func (g *Group) start(now time.Time, ev Start) {
 		g.report()
 	}
 	g.arranging = false
+	g.mixed = to == Backup && slices.ContainsFunc(g.instances, func(m *instance) bool { return m.state == Master })
 	g.leadAtOnce(now)
 }
 
@@ -113,7 +118,7 @@ func (m *instance) prepare(now time.Time) {
 	}
 	*m = facts
 	m.started, m.since = true, now
-	m.interval = m.spec.AdvertInterval
+	m.ownInterval()
 	m.priority = m.spec.Priority
 	m.reckon(CauseStart)
 }
@@ -125,7 +130,7 @@ func (m *instance) settle(now time.Time, to State) {
 	case to == Fault && m.state != Fault:
 		bad, why := m.faulty()
 		if !bad {
-			why = "sync group " + m.g.name + " is in FAULT"
+			why = m.g.faultWords()
 		}
 		m.fail(now, why)
 	case m.pending():
@@ -137,6 +142,17 @@ func (m *instance) settle(now time.Time, to State) {
 	case to != Fault && m.g.ready():
 		m.enter(now, " (init)", CauseStart)
 	}
+}
+
+// faultWords says why the group is in FAULT: the reason of the first member that
+// has one.
+func (g *Group) faultWords() string {
+	for _, m := range g.instances {
+		if bad, why := m.faulty(); bad {
+			return fmt.Sprintf("sync group %s is in FAULT: %s: %s", g.name, m.spec.Name, why)
+		}
+	}
+	return "sync group " + g.name + " is in FAULT"
 }
 
 // enter leaves FAULT, or Init where a script held the instance back.
@@ -171,7 +187,11 @@ func (m *instance) leave(now time.Time, ev Stop) {
 		return
 	}
 	if ev.As != Fault || m.state != Fault {
-		m.become(now, ev.As, CauseStop)
+		cause := "removed from the configuration"
+		if ev.As == Stopped {
+			cause = CauseStop
+		}
+		m.become(now, ev.As, cause)
 	}
 	m.state, m.started, m.wants, m.deadline = Init, false, false, time.Time{}
 }

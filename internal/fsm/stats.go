@@ -16,6 +16,7 @@ type Stats struct {
 	BecameMaster, ReleasedMaster uint64
 	AddressList                  uint64 // accepted adverts with other addresses than ours
 	ZeroReceived, ZeroSent       uint64
+	Restored                     uint64 // times that something lost was put back
 	Rejected                     [advert.Reasons]uint64
 }
 

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -19,15 +20,23 @@ func (m *instance) trackChanged(now time.Time, ev TrackChanged) {
 	if !m.started {
 		return
 	}
-	if s := &m.spec.Trackers[ev.Index]; s.Kind == TrackFile && bad != m.trackerFaults(ev.Index) {
-		word := "now"
-		if bad {
-			word = "leaving"
-		}
-		m.emit(Log{Detail: true, Text: fmt.Sprintf("(%s): tracked file %s %s FAULT state", m.spec.Name, s.Name, word)})
+	s, faulty := &m.spec.Trackers[ev.Index], m.trackerFaults(ev.Index)
+	turned := s.Kind == TrackFile && bad != faulty
+	if turned {
+		m.emit(Log{Detail: true, Text: fmt.Sprintf("(%s): tracked file %s %s FAULT state", m.spec.Name, s.Name, turns(faulty))})
 	}
 	m.reckon(ev.Why)
+	if turned && bad && s.Weight != 0 {
+		m.logf(true, "Setting effective priority to %d", m.priority)
+	}
 	m.judge(now, ev.Why)
+}
+
+func turns(bad bool) string {
+	if bad {
+		return "now"
+	}
+	return "leaving"
 }
 
 // trackerFaults tells whether the tracker keeps the instance in FAULT.
@@ -98,7 +107,24 @@ func (m *instance) reckon(cause string) {
 		}
 		m.total += m.trackers[i].adds
 	}
+	if cause == CauseStart {
+		cause = m.contributors()
+	}
 	m.setPriority(uint8(min(max(m.total, 1), Owner-1)), cause)
+}
+
+// contributors says in words what makes the priority another than the base.
+func (m *instance) contributors() string {
+	var words []string
+	for i := range m.trackers {
+		if m.trackers[i].adds != 0 {
+			words = append(words, m.trackerWords(i))
+		}
+	}
+	if len(words) == 0 {
+		return CauseStart
+	}
+	return strings.Join(words, ", ")
 }
 
 func (m *instance) setPriority(p uint8, cause string) {
@@ -112,7 +138,11 @@ func (m *instance) setPriority(p uint8, cause string) {
 func (m *instance) changePriority(p uint8, cause string) {
 	before, from := m.masterDown(), m.priority
 	m.priority = p
-	m.emit(PriorityChanged{From: from, To: p, Cause: cause})
+	changed := PriorityChanged{From: from, To: p, Cause: cause}
+	if cause != CauseStart {
+		m.changes.add(changed)
+	}
+	m.emit(changed)
 	if m.state == Backup && !m.deadline.IsZero() {
 		// The skew is part of the deadline; the silence heard so far counts.
 		m.deadline = m.deadline.Add(m.masterDown() - before)
@@ -136,8 +166,8 @@ func (m *instance) reconfigure(now time.Time, ev Reconfigured) {
 		m.interval, m.priority, m.total = m.spec.AdvertInterval, m.spec.Priority, int(m.spec.Priority)
 		return
 	}
-	if m.spec.Version == 2 || m.state != Backup || old.AdvertInterval != m.spec.AdvertInterval {
-		m.interval = m.spec.AdvertInterval
+	if m.spec.Version == 2 || m.state != Backup || !m.learned {
+		m.ownInterval() // what a Master has told holds on: it still sends as often
 	}
 	if !m.owner() {
 		m.rival = rival{}
@@ -162,6 +192,9 @@ func (m *instance) reconfigure(now time.Time, ev Reconfigured) {
 	case m.state == Backup && !m.pending():
 		m.wants = false
 		m.deadline = m.countdown(now)
+	case m.state == Master && m.late.listening:
+		m.deadline = earlier(m.deadline, now.Add(m.once()))
+		m.emit(AddAddresses{})
 	case m.state == Master:
 		m.readvertise(now)
 		m.emit(AddAddresses{})

@@ -121,7 +121,7 @@ func (w *watcher) saw(g *Group, ev Event, outs []Out) {
 			}
 			w.group = a.To
 		case Log:
-			if !strings.HasPrefix(a.Text, "(") && !strings.HasPrefix(a.Text, "VRRP_Group(") && a.Text != "Delayed start completed" {
+			if !strings.HasPrefix(a.Text, "(") && !strings.HasPrefix(a.Text, "VRRP_Group(") && !strings.HasPrefix(a.Text, "VRRP thread timer expired ") && a.Text != "Delayed start completed" {
 				w.errorf("odd line %q", a.Text)
 			}
 		}
@@ -184,6 +184,9 @@ func (w *watcher) checkInstance(now time.Time, g *Group, o *watched, m *instance
 	switch v.State {
 	case Master:
 		latest = now.Add(v.Spec.AdvertInterval)
+		if m.late.listening {
+			latest = latest.Add(skew(m.spec.Version, 1, m.interval))
+		}
 	case Backup:
 		latest = latest.Add(v.MasterDown)
 	}

@@ -14,7 +14,7 @@ const Forever uint32 = 0xffffffff
 const Protocol uint8 = 18
 
 // Address is an address that is wanted on a link. Two of them are the same
-// wanted address only if they are equal in every field.
+// wanted address only if they are equal in every field but NoTrack.
 type Address struct {
 	Prefix    netip.Prefix // with the host bits: the address and its length
 	Link      string       // name of the interface
@@ -33,6 +33,59 @@ type Address struct {
 	// seconds: 0 makes it deprecated at once, [Forever] never. IPv4 addresses
 	// are always preferred. The valid lifetime is always infinite.
 	PreferredLft uint32
+
+	// NoTrack: it is not put back when somebody removes it.
+	NoTrack bool
+}
+
+// Kind implements [Object].
+func (a Address) Kind() Kind { return KindAddress }
+
+// Guarded implements [Object].
+func (a Address) Guarded() bool { return !a.NoTrack }
+
+func (a Address) key() any {
+	a.NoTrack = false
+	return a
+}
+
+func (a Address) place() any { return onLink{a.Link, a.identity()} }
+
+func (a Address) shelf() Shelf { return Shelf{Kind: KindAddress, Link: a.Link} }
+
+// compare judges by what the kernel showed of an address that was there before,
+// which may have been set otherwise, or else by what was asked for.
+func (a Address) compare(now, set Report) likeness {
+	k, ok := now.(AddrState)
+	if !ok || !a.Is(k) {
+		return another
+	}
+	same := a.asSet(k)
+	if s, ok := set.(AddrState); ok {
+		same = s.sameSetting(k)
+	}
+	if !same {
+		return altered
+	}
+	return alike
+}
+
+// asSet tells whether the kernel's address has the properties that were asked
+// for. Nobody can change those that are not looked at.
+func (a Address) asSet(k AddrState) bool {
+	const kept = FlagHomeAddress | FlagManageTemp | FlagNoPrefixRoute | FlagMCAutoJoin
+	if k.ValidLft != Forever || (k.Flags^a.flags())&kept != 0 {
+		return false
+	}
+	if a.Prefix.Addr().Is4() {
+		label := a.Label
+		if label == "" {
+			label = a.Link
+		}
+		return k.Label == label && k.Scope == a.Scope && k.Broadcast == a.Broadcast && k.PreferredLft == Forever
+	}
+	// A lifetime runs down by itself.
+	return k.Peer == a.Peer && (k.PreferredLft == a.PreferredLft || k.PreferredLft < a.PreferredLft && a.PreferredLft != Forever)
 }
 
 // String returns the address as messages show it: 192.0.2.10/24 dev eth0.
@@ -94,11 +147,28 @@ func (s AddrState) String() string {
 
 func (s AddrState) identity() identity { return identify(s.Prefix, s.Peer) }
 
-// sameReport reports whether two reports differ in nothing but the lifetimes,
-// which run down by themselves.
+func (AddrState) report() {}
+
+// sameReport reports whether two reports differ in nothing but lifetimes that
+// run down by themselves.
 func (s AddrState) sameReport(o AddrState) bool {
-	s.PreferredLft, s.ValidLft = o.PreferredLft, o.ValidLft
+	s.PreferredLft, s.ValidLft = sameLife(s.PreferredLft, o.PreferredLft), sameLife(s.ValidLft, o.ValidLft)
 	return s == o
+}
+
+// sameLife returns was if a lifetime may have become that, else now.
+func sameLife(now, was uint32) uint32 {
+	if (now == Forever) == (was == Forever) {
+		return was
+	}
+	return now
+}
+
+// sameSetting is sameReport without what the kernel changes of its own accord.
+func (s AddrState) sameSetting(o AddrState) bool {
+	const itself = FlagSecondary | FlagTentative | FlagDADFailed
+	s.Flags, o.Flags = s.Flags&^itself, o.Flags&^itself
+	return s.sameReport(o)
 }
 
 // AddrFlags are the IFA_F_* flags of an address.

@@ -64,9 +64,9 @@ func (c *conn) setUp(fd int, groups []uint) error {
 			return err
 		}
 	}
-	// Comforts that old kernels lack: reasons in words, and answers that do not
-	// repeat the request.
-	for _, opt := range []int{unix.NETLINK_EXT_ACK, unix.NETLINK_CAP_ACK} {
+	// Comforts that old kernels lack: reasons in words, answers that do not repeat
+	// the request, and listings of nothing but what was asked for.
+	for _, opt := range []int{unix.NETLINK_EXT_ACK, unix.NETLINK_CAP_ACK, unix.NETLINK_GET_STRICT_CHK} {
 		_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, opt, 1)
 	}
 	sa, err := unix.Getsockname(fd)

@@ -1,5 +1,5 @@
 // Package kernel is the edge to the kernel's network state: it watches links
-// and addresses and sets addresses.
+// and addresses, and sets addresses, routes and rules.
 //
 // # Watching
 //
@@ -11,13 +11,20 @@
 // to drop notifications, the monitor reads everything again and hands over the
 // differences as if each had been seen.
 //
+// Of routes and rules it keeps no picture: a router may have a million. It tells
+// when somebody touched one in the places of a [Watch], by whom as far as
+// the kernel says, and when it does not know because notifications were lost.
+//
 // # Changing
 //
 // A [Handle] is one netlink socket for requests, which any number of goroutines
 // may use; each request is answered before the next one is sent. A [Holder]
-// owns the addresses of one VRRP instance: it takes the whole list that is
-// wanted, works out the difference to what it set before, removes before it
-// adds, and does both in list order. A Holder belongs to one goroutine.
+// owns what one VRRP instance holds, [Address], [Route] and [Rule] alike: it takes
+// the whole list that is wanted, works out the difference to what it set before,
+// and removes before it adds. Addresses come before routes and routes before
+// rules when they are added, and the other way round when they are removed. A
+// Holder notices what others take away or change when it is asked to look. It
+// belongs to one goroutine.
 //
 // Sockets belong to the network namespace of the thread that calls [Open] or
 // Monitor.Run.

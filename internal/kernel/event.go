@@ -3,7 +3,9 @@ package kernel
 import "fmt"
 
 // Event is a change of links or addresses: one of [LinkAdded], [LinkChanged],
-// [LinkGone], [AddressAdded], [AddressChanged], [AddressRemoved].
+// [LinkGone], [AddressAdded], [AddressChanged], [AddressRemoved]. Of routes and
+// rules there is only [Disturbed], for those of a [Watch]. [Reread] says that
+// notifications were lost.
 //
 // Every event carries the whole link as it is after the change, so handling an
 // event that a picture already contained does no harm. An address is always
@@ -32,17 +34,35 @@ type AddressAdded struct {
 }
 
 // AddressChanged says that flags, label or other properties of an address have
-// changed, but not the address. Lifetimes are no reason for it.
+// changed, but not the address. Lifetimes that run down are no reason for it.
 type AddressChanged struct {
 	Link     *Link
 	Old, New AddrState
+	By       Requester
 }
 
 // AddressRemoved says that an address is gone, whoever removed it.
 type AddressRemoved struct {
 	Link *Link
 	Addr AddrState
+	By   Requester
 }
+
+// Disturbed says that somebody else has added or replaced a route or rule in a
+// place of the [Watch], or that anybody has removed one: what one owner removes
+// another may hold too. It also stands for the removal of an address that was too
+// new for an AddressAdded.
+type Disturbed struct {
+	Spot    Spot
+	Report  Report
+	Removed bool
+	By      Requester
+}
+
+// Reread says that notifications were lost and links and addresses have been
+// read again. Their differences follow; what became of routes and rules meanwhile
+// is not known.
+type Reread struct{}
 
 func (LinkAdded) event()      {}
 func (LinkChanged) event()    {}
@@ -50,6 +70,8 @@ func (LinkGone) event()       {}
 func (AddressAdded) event()   {}
 func (AddressChanged) event() {}
 func (AddressRemoved) event() {}
+func (Disturbed) event()      {}
+func (Reread) event()         {}
 
 func (e LinkAdded) String() string { return "link added " + describe(e.Link) }
 func (e LinkGone) String() string  { return "link gone " + describe(e.Link) }
@@ -69,6 +91,16 @@ func (e AddressChanged) String() string {
 func (e AddressRemoved) String() string {
 	return fmt.Sprintf("address removed %s %v", e.Link.Name, e.Addr)
 }
+
+func (e Disturbed) String() string {
+	what := "set"
+	if e.Removed {
+		what = "removed"
+	}
+	return fmt.Sprintf("%v %s %v", e.Spot.Kind, what, e.Report)
+}
+
+func (Reread) String() string { return "notifications lost" }
 
 func describe(l *Link) string {
 	return fmt.Sprintf("%d %s flags 0x%x mtu %d mac %v", l.Index, l.Name, l.Flags, l.MTU, l.HardwareAddr)

@@ -19,7 +19,7 @@ type Handle struct {
 	noProto bool
 }
 
-var _ AddressTable = (*Handle)(nil)
+var _ Table = (*Handle)(nil)
 
 // Open opens a handle in the network namespace of the calling thread.
 func Open() (*Handle, error) {
@@ -46,41 +46,58 @@ func (h *Handle) SetReceiveBuffer(size int, force bool) error {
 	return h.conn.setReceiveBuffer(size, force)
 }
 
-// ChangeAddress implements [AddressTable]. Errors from the kernel are a
-// [RequestError].
-func (h *Handle) ChangeAddress(ctx context.Context, op Op, a Address) (bool, error) {
+// Port is the netlink address of the handle: notifications of what it changed
+// carry it.
+func (h *Handle) Port() uint32 { return h.conn.port }
+
+// Change implements [Table]. Errors from the kernel are a [RequestError].
+func (h *Handle) Change(ctx context.Context, op Op, o Object) (bool, Report, error) {
 	if err := h.begin(ctx); err != nil {
-		return false, err
+		return false, nil, err
 	}
 	defer h.end()
-	index, err := h.conn.linkIndex(a.Link)
-	if errors.Is(err, unix.ENODEV) && op == OpDelete {
-		return false, nil
+	var now Report
+	var err error
+	switch o := o.(type) {
+	case Address:
+		err = h.changeAddress(ctx, op, o)
+	case Route:
+		now, err = h.changeRoute(ctx, op, o)
+	case Rule:
+		now, err = h.changeRule(ctx, op, o)
 	}
-	if err != nil {
-		return false, fmt.Errorf("find interface: %w", err)
-	}
-	err = h.change(ctx, op, index, a)
 	switch {
 	case err == nil:
-		return true, nil
-	case op == OpAdd && errors.Is(err, unix.EEXIST):
-		return false, nil
-	case op == OpDelete && absentError(err):
-		return false, nil
+		return true, now, nil
+	case op == OpAdd && errors.Is(err, unix.EEXIST), op == OpDelete && absentError(err):
+		return false, nil, nil
 	}
-	return false, err
+	return false, nil, err
 }
 
 // absentError reports whether a deletion failed because there is nothing to
-// delete: no such address, link, or IPv6 on the link.
+// delete: no such address, route, rule, link, or IPv6 on the link.
 func absentError(err error) bool {
-	return errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENXIO)
+	return errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENXIO) ||
+		errors.Is(err, unix.ESRCH) || errors.Is(err, unix.ENOENT)
 }
 
-// change sends a change of an address.
-func (h *Handle) change(ctx context.Context, op Op, index int, a Address) error {
-	return tryProto(op == OpAdd, &h.noProto, func(proto bool) error {
+// index is linkIndex for a request about an object.
+func (h *Handle) index(link string) (int, error) {
+	i, err := h.conn.linkIndex(link)
+	if err != nil {
+		return 0, fmt.Errorf("find interface: %w", err)
+	}
+	return i, nil
+}
+
+// changeAddress sends a change of an address.
+func (h *Handle) changeAddress(ctx context.Context, op Op, a Address) error {
+	index, err := h.index(a.Link)
+	if err != nil {
+		return err
+	}
+	return tryProto(op != OpDelete, &h.noProto, func(proto bool) error {
 		req, err := addressRequest(op, index, a, proto)
 		if err != nil {
 			return err
@@ -106,21 +123,31 @@ func tryProto(use bool, refused *bool, send func(proto bool) error) error {
 	return nil
 }
 
-// ListAddresses implements [AddressTable]: IPv4 before IPv6, each in the
-// kernel's order.
-func (h *Handle) ListAddresses(ctx context.Context, link string) ([]AddrState, error) {
+// List implements [Table]. Addresses are IPv4 before IPv6, each in the kernel's
+// order.
+func (h *Handle) List(ctx context.Context, s Shelf) ([]Report, error) {
 	if err := h.begin(ctx); err != nil {
 		return nil, err
 	}
 	defer h.end()
-	index, err := h.conn.linkIndex(link)
+	switch s.Kind {
+	case KindRoute:
+		return h.conn.routes(ctx, s)
+	case KindRule:
+		return h.conn.rules(ctx, s)
+	}
+	return h.addresses(ctx, s.Link)
+}
+
+func (h *Handle) addresses(ctx context.Context, link string) ([]Report, error) {
+	index, err := h.index(link)
 	if errors.Is(err, unix.ENODEV) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("find interface: %w", err)
+		return nil, err
 	}
-	var list []AddrState
+	var list []Report
 	for _, family := range families {
 		all, err := h.conn.addresses(ctx, family)
 		if err != nil {

@@ -74,18 +74,42 @@ func addLink(tb testing.TB, ns *nettest.NS, name string) netlink.Link {
 	return link
 }
 
+// addressesOf lists the addresses of a link.
+func addressesOf(t *testing.T, h *Handle, link string) []AddrState {
+	t.Helper()
+	list, err := h.List(t.Context(), Shelf{Kind: KindAddress, Link: link})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []AddrState
+	for _, r := range list {
+		out = append(out, r.(AddrState))
+	}
+	return out
+}
+
 // showReal renders the tables of links.
 func showReal(t *testing.T, h *Handle, links ...string) string {
 	t.Helper()
 	all := make(map[string][]AddrState)
 	for _, l := range links {
-		list, err := h.ListAddresses(t.Context(), l)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all[l] = list
+		all[l] = addressesOf(t, h, l)
 	}
-	return render(all)
+	var routes []Route
+	var rules []Rule
+	for _, ipv6 := range []bool{false, true} {
+		list, err := h.List(t.Context(), Shelf{Kind: KindRoute, IPv6: ipv6, Protocol: Protocol})
+		must(t, err)
+		for _, r := range list {
+			routes = append(routes, r.(Route))
+		}
+		list, err = h.List(t.Context(), Shelf{Kind: KindRule, IPv6: ipv6, Protocol: Protocol})
+		must(t, err)
+		for _, r := range list {
+			rules = append(rules, r.(Rule))
+		}
+	}
+	return render(all) + renderOthers(routes, rules)
 }
 
 func TestHolderReal(t *testing.T) {
@@ -129,10 +153,7 @@ func TestListAddressesAgreesWithLibrary(t *testing.T) {
 		}
 		want = append(want, fmt.Sprint(a.IPNet, " ", peer, " ", a.Label, " ", a.Scope, " ", a.Flags, " ", uint32(a.PreferedLft), " ", uint32(a.ValidLft)))
 	}
-	ours, err := h.ListAddresses(t.Context(), "eth0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ours := addressesOf(t, h, "eth0")
 	for _, a := range ours {
 		peer := ""
 		if a.Peer.IsValid() {
@@ -186,9 +207,7 @@ func TestAddressesAgreeWithTool(t *testing.T) {
 		}
 		want = append(want, line(a.Local, a.Prefixlen, peer, a.Broadcast, a.Scope, a.Label, a.Preferred, a.Valid, a.NoDAD, a.Deprecated, a.NoPrefix))
 	}
-	list, err := h.ListAddresses(t.Context(), "eth0")
-	must(t, err)
-	for _, a := range list {
+	for _, a := range addressesOf(t, h, "eth0") {
 		peer, brd := "", ""
 		if a.Peer.IsValid() {
 			peer = a.Peer.String()
@@ -234,9 +253,9 @@ func TestChangeAddressErrors(t *testing.T) {
 		{"families mixed", OpAdd, on("eth0", "192.0.2.1/24").but(func(a *Address) { a.Peer = netip.MustParsePrefix("2001:db8::1/128") }), nil, "both families"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			ok, err := h.ChangeAddress(t.Context(), tt.op, tt.addr)
+			ok, _, err := h.Change(t.Context(), tt.op, tt.addr)
 			if ok || (err == nil) != (tt.want == nil && tt.text == "") || tt.want != nil && !errors.Is(err, tt.want) {
-				t.Errorf("ChangeAddress = %v, %v, want false, %v", ok, err, tt.want)
+				t.Errorf("Change = %v, %v, want false, %v", ok, err, tt.want)
 			}
 			if err != nil && !strings.Contains(err.Error(), tt.text) {
 				t.Errorf("error %q lacks %q", err, tt.text)
@@ -247,7 +266,7 @@ func TestChangeAddressErrors(t *testing.T) {
 		})
 	}
 	var re *RequestError
-	_, err := h.ChangeAddress(t.Context(), OpAdd, on("eth0", "2001:db8::1/64"))
+	_, _, err := h.Change(t.Context(), OpAdd, on("eth0", "2001:db8::1/64"))
 	if !errors.As(err, &re) || re.Type != unix.RTM_NEWADDR || re.Seq == 0 || re.Port == 0 || re.Errno != unix.EACCES {
 		t.Errorf("error %#v, want a RequestError with all fields", err)
 	}
@@ -297,7 +316,7 @@ func TestListWhileChanging(t *testing.T) {
 	for i := range 250 {
 		change(t, h, OpAdd, other(i))
 	}
-	var wanted []Address
+	var wanted []Object
 	for i := range 1500 {
 		wanted = append(wanted, eth0(fmt.Sprintf("198.51.%d.%d/32", i/250, i%250)))
 	}
@@ -311,8 +330,8 @@ func TestListWhileChanging(t *testing.T) {
 	go func() {
 		defer close(ended)
 		for i := 0; ctx.Err() == nil; i++ {
-			_, _ = busy.ChangeAddress(ctx, OpDelete, other(i))
-			_, _ = busy.ChangeAddress(ctx, OpAdd, other(i))
+			_, _, _ = busy.Change(ctx, OpDelete, other(i))
+			_, _, _ = busy.Change(ctx, OpAdd, other(i))
 		}
 	}()
 	failed := 0
@@ -340,7 +359,7 @@ func TestHandleShared(t *testing.T) {
 				holder := NewHolder(h)
 				for n := range 20 {
 					a := eth0(fmt.Sprintf("192.0.2.%d/32", i*20+n))
-					res, err := holder.Apply(context.Background(), []Address{a})
+					res, err := holder.Apply(context.Background(), []Object{a})
 					if err != nil || len(res.Added) != 1 {
 						return fmt.Errorf("%v: %q, %w", a, renderResult(res), err)
 					}
@@ -371,8 +390,8 @@ func TestHandleSkipsOldAnswers(t *testing.T) {
 	req := nl.NewNetlinkRequest(int(r.typ), int(r.flags))
 	req.Seq, req.Data = 77, r.parts
 	must(t, h.conn.send(req.Serialize()))
-	if ok, err := h.ChangeAddress(t.Context(), OpAdd, eth0("192.0.2.1/32")); !ok || err != nil {
-		t.Errorf("ChangeAddress = %v, %v", ok, err)
+	if ok, _, err := h.Change(t.Context(), OpAdd, eth0("192.0.2.1/32")); !ok || err != nil {
+		t.Errorf("Change = %v, %v", ok, err)
 	}
 }
 
@@ -384,7 +403,7 @@ func TestHandleTurnHonoursContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error)
 	go func() {
-		_, err := h.ChangeAddress(ctx, OpAdd, eth0("192.0.2.1/32"))
+		_, _, err := h.Change(ctx, OpAdd, eth0("192.0.2.1/32"))
 		failed <- err
 	}()
 	cancel()
@@ -392,8 +411,8 @@ func TestHandleTurnHonoursContext(t *testing.T) {
 		t.Errorf("error = %v, want %v", err, context.Canceled)
 	}
 	h.end()
-	if ok, err := h.ChangeAddress(t.Context(), OpAdd, eth0("192.0.2.1/32")); !ok || err != nil {
-		t.Errorf("ChangeAddress afterwards = %v, %v", ok, err)
+	if ok, _, err := h.Change(t.Context(), OpAdd, eth0("192.0.2.1/32")); !ok || err != nil {
+		t.Errorf("Change afterwards = %v, %v", ok, err)
 	}
 }
 
@@ -415,7 +434,7 @@ func TestHandleReceiveBuffer(t *testing.T) {
 
 func BenchmarkHolder1000(b *testing.B) {
 	_, h := newSpace(b, "eth0")
-	var wanted []Address
+	var wanted []Object
 	for i := range 1000 {
 		wanted = append(wanted, eth0(fmt.Sprintf("192.0.%d.%d/32", 2+i/250, 1+i%250)))
 	}

@@ -27,8 +27,8 @@ var addrCmp = cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{})
 
 // step is what happens and what then is to be seen.
 type step struct {
-	other  func(*testing.T, AddressTable) // what someone else does before
-	wanted []Address                      // is applied
+	other  func(*testing.T, Table) // what someone else does before
+	wanted []Object                // is applied
 	result string
 	table  string
 }
@@ -43,7 +43,7 @@ var holderTests = []struct {
 	{
 		name: "properties",
 		steps: []step{{
-			wanted: []Address{
+			wanted: []Object{
 				eth0("192.0.2.10/32"),
 				eth0("192.0.2.20/24").but(func(a *Address) {
 					a.Broadcast = netip.MustParseAddr("192.0.2.255")
@@ -98,11 +98,11 @@ removed 2001:db8::13/64 dev eth0 label none
 	{
 		name: "difference",
 		steps: []step{{
-			wanted: []Address{eth0("192.0.2.10/32"), eth0("192.0.2.11/32")},
+			wanted: []Object{eth0("192.0.2.10/32"), eth0("192.0.2.11/32")},
 			result: "added 192.0.2.10/32 dev eth0\nadded 192.0.2.11/32 dev eth0\n",
 			table:  "eth0 192.0.2.10/32 label eth0 proto 18\neth0 192.0.2.11/32 label eth0 proto 18\n",
 		}, {
-			wanted: []Address{eth0("192.0.2.12/32"), eth0("192.0.2.11/32"), eth0("2001:db8::1/64")},
+			wanted: []Object{eth0("192.0.2.12/32"), eth0("192.0.2.11/32"), eth0("2001:db8::1/64")},
 			result: "removed 192.0.2.10/32 dev eth0\nadded 192.0.2.12/32 dev eth0\nadded 2001:db8::1/64 dev eth0\n",
 			table: `
 eth0 192.0.2.11/32 label eth0 proto 18
@@ -111,7 +111,7 @@ eth0 2001:db8::1/64 nodad proto 18
 `,
 		}, {
 			// Another length, label, scope, device: removed and added.
-			wanted: []Address{
+			wanted: []Object{
 				eth0("192.0.2.11/24"),
 				eth0("192.0.2.12/32").but(func(a *Address) { a.Label = "eth0:1" }),
 				eth0("2001:db8::1/64").but(func(a *Address) { a.Link = "eth1" }),
@@ -130,7 +130,7 @@ eth0 192.0.2.12/32 label eth0:1 proto 18
 eth1 2001:db8::1/64 nodad proto 18
 `,
 		}, {
-			wanted: []Address{eth0("192.0.2.11/24").but(func(a *Address) { a.Scope = 254 })},
+			wanted: []Object{eth0("192.0.2.11/24").but(func(a *Address) { a.Scope = 254 })},
 			result: `
 removed 192.0.2.11/24 dev eth0
 removed 192.0.2.12/32 dev eth0 label eth0:1
@@ -143,7 +143,7 @@ added 192.0.2.11/24 dev eth0
 	{
 		name: "primary goes, secondaries are restored",
 		steps: []step{{
-			wanted: []Address{
+			wanted: []Object{
 				eth0("192.0.2.10/24"), eth0("192.0.2.11/24"), eth0("192.0.2.12/24"),
 				eth0("192.0.2.13/25"), eth0("192.0.2.14/24").but(func(a *Address) { a.Link = "eth1" }),
 			},
@@ -162,7 +162,7 @@ eth0 192.0.2.13/25 label eth0 proto 18
 eth1 192.0.2.14/24 label eth1 proto 18
 `,
 		}, {
-			wanted: []Address{
+			wanted: []Object{
 				eth0("192.0.2.12/24"), eth0("192.0.2.11/24"),
 				eth0("192.0.2.13/25"), eth0("192.0.2.14/24").but(func(a *Address) { a.Link = "eth1" }),
 				eth0("192.0.2.15/24"),
@@ -193,7 +193,7 @@ removed 192.0.2.14/24 dev eth1
 		name:    "primary goes, secondaries are promoted",
 		promote: true,
 		steps: []step{{
-			wanted: []Address{eth0("192.0.2.10/24"), eth0("192.0.2.11/24"), eth0("192.0.2.12/24")},
+			wanted: []Object{eth0("192.0.2.10/24"), eth0("192.0.2.11/24"), eth0("192.0.2.12/24")},
 			result: "added 192.0.2.10/24 dev eth0\nadded 192.0.2.11/24 dev eth0\nadded 192.0.2.12/24 dev eth0\n",
 			table: `
 eth0 192.0.2.10/24 label eth0 proto 18
@@ -201,7 +201,7 @@ eth0 192.0.2.11/24 label eth0 secondary proto 18
 eth0 192.0.2.12/24 label eth0 secondary proto 18
 `,
 		}, {
-			wanted: []Address{eth0("192.0.2.11/24"), eth0("192.0.2.12/24")},
+			wanted: []Object{eth0("192.0.2.11/24"), eth0("192.0.2.12/24")},
 			result: "removed 192.0.2.10/24 dev eth0\n",
 			table: `
 eth0 192.0.2.11/24 label eth0 proto 18
@@ -212,12 +212,12 @@ eth0 192.0.2.12/24 label eth0 secondary proto 18
 	{
 		name: "adopted addresses are deleted like own ones",
 		steps: []step{{
-			other: func(t *testing.T, table AddressTable) {
+			other: func(t *testing.T, table Table) {
 				change(t, table, OpAdd, eth0("192.0.2.10/24").but(func(a *Address) { a.Label = "eth0:x" }))
 				change(t, table, OpAdd, eth0("192.0.2.10/32"))
 				change(t, table, OpAdd, eth0("2001:db8::1/64"))
 			},
-			wanted: []Address{eth0("192.0.2.10/24"), eth0("2001:db8::1/64")},
+			wanted: []Object{eth0("192.0.2.10/24"), eth0("2001:db8::1/64")},
 			result: "adopted 192.0.2.10/24 dev eth0\nadopted 2001:db8::1/64 dev eth0\n",
 			table: `
 eth0 192.0.2.10/24 label eth0:x proto 18
@@ -232,11 +232,11 @@ eth0 2001:db8::1/64 nodad proto 18
 	{
 		name: "what is gone already is no failure",
 		steps: []step{{
-			wanted: []Address{eth0("192.0.2.10/24"), eth0("2001:db8::1/64")},
+			wanted: []Object{eth0("192.0.2.10/24"), eth0("2001:db8::1/64")},
 			result: "added 192.0.2.10/24 dev eth0\nadded 2001:db8::1/64 dev eth0\n",
 			table:  "eth0 192.0.2.10/24 label eth0 proto 18\neth0 2001:db8::1/64 nodad proto 18\n",
 		}, {
-			other: func(t *testing.T, table AddressTable) {
+			other: func(t *testing.T, table Table) {
 				change(t, table, OpDelete, eth0("192.0.2.10/24"))
 				change(t, table, OpDelete, eth0("2001:db8::1/64"))
 			},
@@ -245,7 +245,7 @@ eth0 2001:db8::1/64 nodad proto 18
 	{
 		name: "one address twice",
 		steps: []step{{
-			wanted: []Address{eth0("192.0.2.10/24"), eth0("192.0.2.10/24").but(func(a *Address) { a.Label = "eth0:1" })},
+			wanted: []Object{eth0("192.0.2.10/24"), eth0("192.0.2.10/24").but(func(a *Address) { a.Label = "eth0:1" })},
 			result: "added 192.0.2.10/24 dev eth0\n",
 			table:  "eth0 192.0.2.10/24 label eth0 proto 18\n",
 		}},
@@ -253,7 +253,7 @@ eth0 2001:db8::1/64 nodad proto 18
 	{
 		name: "missing link",
 		steps: []step{{
-			wanted: []Address{eth0("192.0.2.10/24").but(func(a *Address) { a.Link = "eth9" }), eth0("192.0.2.11/24")},
+			wanted: []Object{eth0("192.0.2.10/24").but(func(a *Address) { a.Link = "eth9" }), eth0("192.0.2.11/24")},
 			result: "added 192.0.2.11/24 dev eth0\nfailed to add 192.0.2.10/24 dev eth9: REASON\n",
 			table:  "eth0 192.0.2.11/24 label eth0 proto 18\n",
 		}, {
@@ -263,10 +263,10 @@ eth0 2001:db8::1/64 nodad proto 18
 }
 
 // change makes a change as someone else would.
-func change(t *testing.T, table AddressTable, op Op, a Address) {
+func change(t *testing.T, table Table, op Op, o Object) {
 	t.Helper()
-	if ok, err := table.ChangeAddress(t.Context(), op, a); err != nil || !ok {
-		t.Fatalf("%v %v: done %v, error %v", op, a, ok, err)
+	if ok, _, err := table.Change(t.Context(), op, o); err != nil || !ok {
+		t.Fatalf("%v %v: done %v, error %v", op, o, ok, err)
 	}
 }
 
@@ -275,12 +275,12 @@ func TestHolder(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			table := newFakeTable("eth0", "eth1")
 			table.promote = tt.promote
-			runSteps(t, table, func() string { return render(table.links) }, tt.steps)
+			runSteps(t, table, table.render, tt.steps)
 		})
 	}
 }
 
-func runSteps(t *testing.T, table AddressTable, show func() string, steps []step) {
+func runSteps(t *testing.T, table Table, show func() string, steps []step) {
 	h := NewHolder(table)
 	for i, s := range steps {
 		if s.other != nil {
@@ -319,7 +319,7 @@ func requests(t *testing.T, f *fakeTable, want ...string) {
 func TestHolderSendsOnlyTheDifference(t *testing.T) {
 	f := newFakeTable("eth0")
 	h := NewHolder(f)
-	wanted := []Address{eth0("192.0.2.10/32"), eth0("192.0.2.20/24"), eth0("2001:db8::1/64")}
+	wanted := []Object{eth0("192.0.2.10/32"), eth0("192.0.2.20/24"), eth0("2001:db8::1/64")}
 	_, _ = h.Apply(t.Context(), wanted)
 	requests(t, f, "add 192.0.2.10/32 dev eth0", "add 192.0.2.20/24 dev eth0", "add 2001:db8::1/64 dev eth0")
 
@@ -327,7 +327,7 @@ func TestHolderSendsOnlyTheDifference(t *testing.T) {
 	requests(t, f)
 
 	// Removals come first, and no listing if no secondary can be concerned.
-	_, _ = h.Apply(t.Context(), []Address{eth0("192.0.2.30/24"), eth0("192.0.2.10/32")})
+	_, _ = h.Apply(t.Context(), []Object{eth0("192.0.2.30/24"), eth0("192.0.2.10/32")})
 	requests(t, f, "delete 192.0.2.20/24 dev eth0", "delete 2001:db8::1/64 dev eth0", "add 192.0.2.30/24 dev eth0")
 
 	_, _ = h.Release(t.Context())
@@ -343,7 +343,7 @@ func TestHolderRetries(t *testing.T) {
 	refused := errors.New("permission denied")
 	f.fail["add 192.0.2.10/32 dev eth0"] = refused
 	f.fail["delete 192.0.2.11/32 dev eth0"] = refused
-	wanted := []Address{eth0("192.0.2.10/32"), eth0("192.0.2.11/32")}
+	wanted := []Object{eth0("192.0.2.10/32"), eth0("192.0.2.11/32")}
 
 	_, err := h.Apply(t.Context(), wanted)
 	if want := "add 192.0.2.10/32 dev eth0: permission denied"; err == nil || err.Error() != want {
@@ -352,7 +352,7 @@ func TestHolderRetries(t *testing.T) {
 	if !errors.Is(err, refused) {
 		t.Errorf("%v does not wrap the reason", err)
 	}
-	if diff := cmp.Diff([]Address{eth0("192.0.2.11/32")}, h.Held(), addrCmp); diff != "" {
+	if diff := cmp.Diff([]Object{eth0("192.0.2.11/32")}, h.Held(), addrCmp); diff != "" {
 		t.Errorf("held (-want +got):\n%s", diff)
 	}
 	requests(t, f, "add 192.0.2.10/32 dev eth0", "add 192.0.2.11/32 dev eth0")
@@ -364,7 +364,7 @@ func TestHolderRetries(t *testing.T) {
 	}
 	requests(t, f, "delete 192.0.2.11/32 dev eth0")
 	clear(f.fail)
-	res, err := h.Apply(t.Context(), []Address{eth0("192.0.2.10/32")})
+	res, err := h.Apply(t.Context(), []Object{eth0("192.0.2.10/32")})
 	if want := "removed 192.0.2.11/32 dev eth0\nadded 192.0.2.10/32 dev eth0\n"; err != nil || renderResult(res) != want {
 		t.Errorf("Apply = %q, %v, want %q", renderResult(res), err, want)
 	}
@@ -376,16 +376,16 @@ func TestHolderStuckAddressWantedAgain(t *testing.T) {
 	f := newFakeTable("eth0")
 	h := NewHolder(f)
 	old := eth0("192.0.2.10/24")
-	_, _ = h.Apply(t.Context(), []Address{old})
+	_, _ = h.Apply(t.Context(), []Object{old})
 	f.fail["delete 192.0.2.10/24 dev eth0"] = errors.New("no memory")
 	labelled := old
 	labelled.Label = "eth0:1"
-	_, _ = h.Apply(t.Context(), []Address{labelled})
+	_, _ = h.Apply(t.Context(), []Object{labelled})
 	clear(f.fail)
 	f.requests = nil
-	_, _ = h.Apply(t.Context(), []Address{labelled})
+	_, _ = h.Apply(t.Context(), []Object{labelled})
 	requests(t, f)
-	if diff := cmp.Diff([]Address{labelled}, h.Held(), addrCmp); diff != "" {
+	if diff := cmp.Diff([]Object{labelled}, h.Held(), addrCmp); diff != "" {
 		t.Errorf("held (-want +got):\n%s", diff)
 	}
 }
@@ -396,7 +396,7 @@ func TestHolderUnanswered(t *testing.T) {
 	h := NewHolder(f)
 	add := "add 192.0.2.10/32 dev eth0"
 	f.fail[add] = fmt.Errorf("%w: time is over", ErrUnanswered)
-	wanted := []Address{eth0("192.0.2.10/32")}
+	wanted := []Object{eth0("192.0.2.10/32")}
 	_, err := h.Apply(t.Context(), wanted)
 	if !errors.Is(err, ErrUnanswered) || len(h.Held()) != 0 {
 		t.Fatalf("Apply = %v, held %v", err, h.Held())
@@ -421,33 +421,33 @@ func TestHolderUnanswered(t *testing.T) {
 	if err != nil || len(res.Failed) != 0 || len(h.Held()) != 1 {
 		t.Errorf("Apply = %v, %v, held %v", renderResult(res), err, h.Held())
 	}
-	requests(t, f, add, add)
+	requests(t, f, add, add, "list addresses of eth0")
 }
 
 // A listing that fails leaves it to adding to find out what is there.
 func TestHolderRecheckWithoutListing(t *testing.T) {
 	f := newFakeTable("eth0")
 	h := NewHolder(f)
-	_, _ = h.Apply(t.Context(), []Address{eth0("192.0.2.10/24"), eth0("192.0.2.11/24")})
+	_, _ = h.Apply(t.Context(), []Object{eth0("192.0.2.10/24"), eth0("192.0.2.11/24")})
 	f.list = errors.New("interrupted")
 	f.requests = nil
-	res, err := h.Apply(t.Context(), []Address{eth0("192.0.2.11/24")})
+	res, err := h.Apply(t.Context(), []Object{eth0("192.0.2.11/24")})
 	want := "removed 192.0.2.10/24 dev eth0\nrestored 192.0.2.11/24 dev eth0\n"
 	if err != nil || renderResult(res) != want {
 		t.Errorf("Apply = %q, %v, want %q", renderResult(res), err, want)
 	}
-	requests(t, f, "delete 192.0.2.10/24 dev eth0", "list eth0", "add 192.0.2.11/24 dev eth0")
+	requests(t, f, "delete 192.0.2.10/24 dev eth0", "list addresses of eth0", "add 192.0.2.11/24 dev eth0")
 }
 
 func TestHolderContextOver(t *testing.T) {
 	f := newFakeTable("eth0")
 	h := NewHolder(f)
-	_, _ = h.Apply(t.Context(), []Address{eth0("192.0.2.10/32"), eth0("192.0.2.11/32")})
+	_, _ = h.Apply(t.Context(), []Object{eth0("192.0.2.10/32"), eth0("192.0.2.11/32")})
 	f.requests = nil
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 
-	res, err := h.Apply(ctx, []Address{eth0("192.0.2.11/32"), eth0("192.0.2.12/32")})
+	res, err := h.Apply(ctx, []Object{eth0("192.0.2.11/32"), eth0("192.0.2.12/32")})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("error = %v, want %v", err, context.Canceled)
 	}
@@ -468,27 +468,21 @@ func TestHolderCheck(t *testing.T) {
 	h := NewHolder(f)
 	other := eth0("192.0.2.12/32")
 	other.Link = "eth1"
-	wanted := []Address{eth0("192.0.2.10/32"), eth0("192.0.2.11/32"), other}
+	wanted := []Object{eth0("192.0.2.10/32"), eth0("192.0.2.11/32"), other}
 	_, _ = h.Apply(t.Context(), wanted)
 	change(t, f, OpDelete, wanted[1])
 	f.requests = nil
 
-	if s := newState(wanted[0], nil); !h.Holds("eth0", s) || h.Holds("eth1", s) {
-		t.Errorf("Holds(%v) is true for eth0 %v, eth1 %v", s, h.Holds("eth0", s), h.Holds("eth1", s))
-	}
 	lost, err := h.Check(t.Context())
-	if h.Holds("eth0", newState(wanted[1], nil)) {
-		t.Errorf("lost %v is still held", wanted[1])
-	}
-	if diff := cmp.Diff(wanted[1:2], lost, addrCmp); diff != "" || err != nil {
+	if diff := cmp.Diff([]Loss{{Object: wanted[1]}}, lost, addrCmp); diff != "" || err != nil {
 		t.Errorf("Check: error %v (-want +got):\n%s", err, diff)
 	}
-	requests(t, f, "list eth0", "list eth1")
-	if diff := cmp.Diff([]Address{wanted[0], other}, h.Held(), addrCmp); diff != "" {
+	requests(t, f, "list addresses of eth0", "list addresses of eth1")
+	if diff := cmp.Diff([]Object{wanted[0], other}, h.Held(), addrCmp); diff != "" {
 		t.Errorf("held (-want +got):\n%s", diff)
 	}
 	res, err := h.Apply(t.Context(), wanted)
-	if want := "added 192.0.2.11/32 dev eth0\n"; err != nil || renderResult(res) != want {
+	if want := "restored 192.0.2.11/32 dev eth0\n"; err != nil || renderResult(res) != want {
 		t.Errorf("Apply = %q, %v, want %q", renderResult(res), err, want)
 	}
 
@@ -510,7 +504,7 @@ func TestCleanStale(t *testing.T) {
 	gone := eth0("192.0.2.10/32")
 	gone.Link = "eth9"
 
-	res := CleanStale(t.Context(), f, []Address{
+	res := CleanStale(t.Context(), f, []Object{
 		gone, eth0("192.0.2.10/32"), eth0("192.0.2.11/32"), eth0("192.0.2.12/32"), eth0("192.0.2.12/32"),
 	})
 	want := "removed 192.0.2.12/32 dev eth0\nfailed to delete 192.0.2.11/32 dev eth0: permission denied\n"
@@ -518,7 +512,7 @@ func TestCleanStale(t *testing.T) {
 		t.Errorf("result (-want +got):\n%s", diff)
 	}
 	want = "eth0 192.0.2.11/32 label eth0 proto 18\neth0 192.0.2.9/24 label eth0 proto 18\n"
-	if diff := cmp.Diff(want, render(f.links)); diff != "" {
+	if diff := cmp.Diff(want, f.render()); diff != "" {
 		t.Errorf("table (-want +got):\n%s", diff)
 	}
 }

@@ -13,6 +13,7 @@ type Link struct {
 	Name  string
 	MTU   int
 	Flags uint32 // IFF_* as reported
+	Group uint32 // IFLA_GROUP
 
 	Up           bool // IFF_UP and IFF_RUNNING: packets can pass
 	AdminUp      bool // IFF_UP
@@ -55,7 +56,7 @@ func (l *Link) setFlags(flags uint32) {
 
 // same reports whether two states of a link differ in nothing but addresses.
 func (l *Link) same(o *Link) bool {
-	return l.Index == o.Index && l.Name == o.Name && l.MTU == o.MTU && l.Flags == o.Flags &&
+	return l.Index == o.Index && l.Name == o.Name && l.MTU == o.MTU && l.Flags == o.Flags && l.Group == o.Group &&
 		l.HWType == o.HWType && bytes.Equal(l.HardwareAddr, o.HardwareAddr) &&
 		bytes.Equal(l.HardwareBroadcast, o.HardwareBroadcast)
 }

@@ -16,6 +16,7 @@ import (
 const (
 	ifaProto             = 11 // IFA_PROTO, since Linux 5.18
 	rtextFilterSkipStats = 1 << 3
+	attrType             = 0x3fff // NLA_TYPE_MASK: the type of an attribute without its flags
 )
 
 var errShort = errors.New("netlink message too short")
@@ -74,7 +75,11 @@ func addressRequest(op Op, index int, a Address, proto bool) (request, error) {
 	if proto {
 		parts = append(parts, nl.NewRtAttr(ifaProto, nl.Uint8Attr(Protocol)))
 	}
-	return request{typ: unix.RTM_NEWADDR, flags: unix.NLM_F_ACK, parts: parts}, nil
+	flags := uint16(unix.NLM_F_ACK)
+	if op == OpReplace {
+		flags |= unix.NLM_F_CREATE | unix.NLM_F_REPLACE
+	}
+	return request{typ: unix.RTM_NEWADDR, flags: flags, parts: parts}, nil
 }
 
 // flags returns the flags to set an address with. Those that are for IPv6 only
@@ -137,6 +142,10 @@ func parseLink(body []byte) (*Link, error) {
 		case unix.IFLA_MTU:
 			if len(a.Value) >= 4 {
 				l.MTU = int(nl.NativeEndian().Uint32(a.Value))
+			}
+		case unix.IFLA_GROUP:
+			if len(a.Value) >= 4 {
+				l.Group = nl.NativeEndian().Uint32(a.Value)
 			}
 		case unix.IFLA_ADDRESS:
 			l.HardwareAddr = net.HardwareAddr(slices.Clone(a.Value))

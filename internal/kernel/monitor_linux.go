@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -25,21 +26,30 @@ type MonitorOptions struct {
 	// Warn is called, on the same goroutine, with what went wrong without
 	// ending the monitor.
 	Warn func(error)
-	// ReceiveBuffer is the receive buffer of the socket in bytes, 0 for the
-	// system's default; see [Handle.SetReceiveBuffer].
+	// Own is the netlink port of this program's own changes, see [Handle.Port].
+	Own uint32
+	// ReceiveBuffer is the receive buffer of the socket in bytes, see
+	// [Handle.SetReceiveBuffer]; 0: room for a thousand changes at once, if the
+	// system allows it.
 	ReceiveBuffer      int
 	ForceReceiveBuffer bool
 }
 
-// Monitor follows links and addresses. Its methods may be called from any
+// Monitor follows links and addresses, and tells of changes of certain routes and
+// rules. Its methods may be called from any
 // goroutine.
 type Monitor struct {
 	event func(Event)
 	warn  func(error)
+	own   uint32
 	ready chan struct{}
 
-	pic   atomic.Pointer[Picture]
-	state state // belongs to Run
+	pic     atomic.Pointer[Picture]
+	watched atomic.Pointer[Watch]
+	state   state // belongs to Run
+	// asked is the last requester that was looked up; belongs to Run.
+	asked     Requester
+	askedWhen time.Time
 
 	mu     sync.Mutex
 	buffer int
@@ -53,6 +63,7 @@ func NewMonitor(opts MonitorOptions) *Monitor {
 	m := &Monitor{
 		event:  opts.Event,
 		warn:   opts.Warn,
+		own:    opts.Own,
 		ready:  make(chan struct{}),
 		buffer: opts.ReceiveBuffer,
 		force:  opts.ForceReceiveBuffer,
@@ -79,6 +90,18 @@ func (m *Monitor) Ready() <-chan struct{} { return m.ready }
 // event it holds that event's change.
 func (m *Monitor) Snapshot() *Picture { return m.pic.Load() }
 
+// Watch makes the monitor tell of changes in these spots, from now on, and no
+// others. It can be called at any time.
+func (m *Monitor) Watch(w *Watch) error {
+	m.watched.Store(w)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.conn == nil {
+		return nil
+	}
+	return m.conn.subscribe(w.groups())
+}
+
 // SetReceiveBuffer changes the receive buffer, also while the monitor runs; see
 // [Handle.SetReceiveBuffer]. A monitor that cannot set the buffer goes on with
 // the one it has.
@@ -89,7 +112,7 @@ func (m *Monitor) SetReceiveBuffer(size int, force bool) error {
 	if m.conn == nil {
 		return nil
 	}
-	return m.conn.setReceiveBuffer(size, force)
+	return m.conn.sizeBuffer(size, force)
 }
 
 // Run watches the network namespace of the calling thread until ctx is over and
@@ -128,7 +151,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 // After an overrun this begins with a new socket: what still waits in the old
 // one is older than the listing and would be taken for news.
 func (m *Monitor) watch(ctx context.Context, ask *conn, started *bool) error {
-	c, err := dial(unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
+	c, err := dial(linkGroups...)
 	if err != nil {
 		return err
 	}
@@ -143,7 +166,7 @@ func (m *Monitor) watch(ctx context.Context, ask *conn, started *bool) error {
 		return err
 	}
 	if *started {
-		m.publish(m.state.replace(pic))
+		m.publish(append([]Event{Reread{}}, m.state.replace(pic)...))
 	} else {
 		*started = true
 		m.state.pic = pic
@@ -160,13 +183,56 @@ func (m *Monitor) watch(ctx context.Context, ask *conn, started *bool) error {
 			continue
 		}
 		for _, msg := range msgs {
-			events, err := m.state.message(msg)
-			if err != nil {
+			if err := m.take(msg, c.linkName); err != nil {
 				m.warn(fmt.Errorf("netlink message of type %d ignored: %w", msg.Header.Type, err))
 			}
-			m.publish(events)
 		}
 	}
+}
+
+// take takes in a notification and publishes what it amounts to.
+func (m *Monitor) take(msg syscall.NetlinkMessage, name func(int) string) error {
+	e, ok, err := m.watched.Load().disturbance(msg, name)
+	if err != nil {
+		return err
+	}
+	if ok {
+		if e.By = m.requester(msg.Header.Pid); e.Removed || !e.By.Own {
+			m.event(e)
+		}
+		return nil
+	}
+	events, err := m.state.message(msg)
+	if len(events) == 0 && err == nil {
+		if e, ok := m.watched.Load().unheard(msg); ok {
+			e.By = m.requester(msg.Header.Pid)
+			events = append(events, e)
+		}
+	}
+	for i, ev := range events {
+		switch ev := ev.(type) {
+		case AddressRemoved:
+			ev.By = m.requester(msg.Header.Pid)
+			events[i] = ev
+		case AddressChanged:
+			ev.By = m.requester(msg.Header.Pid)
+			events[i] = ev
+		}
+	}
+	m.publish(events)
+	return err
+}
+
+// requester tells whose netlink address it is. It is asked at once, as tools end
+// as soon as they have had their answer, and once for changes in a row.
+func (m *Monitor) requester(port uint32) Requester {
+	switch {
+	case port != 0 && port == m.own:
+		return Requester{Port: port, PID: os.Getpid(), Own: true}
+	case port != m.asked.Port || m.asked.Program == "" || time.Since(m.askedWhen) > time.Second:
+		m.asked, m.askedWhen = requester(port), time.Now()
+	}
+	return m.asked
 }
 
 // message takes in a notification.
@@ -210,7 +276,22 @@ func (m *Monitor) attach(c *conn) error {
 	if m.over {
 		c.interrupt()
 	}
-	return c.setReceiveBuffer(m.buffer, m.force)
+	return errors.Join(c.subscribe(m.watched.Load().groups()), c.sizeBuffer(m.buffer, m.force))
+}
+
+// roomy is a receive buffer for a thousand changes at once, of which each takes
+// about one KiB.
+const roomy = 1 << 20
+
+// sizeBuffer sets the receive buffer to what is wanted, or to what is sensible.
+func (c *conn) sizeBuffer(size int, force bool) error {
+	if size > 0 {
+		return c.setReceiveBuffer(size, force)
+	}
+	if c.setReceiveBuffer(roomy, true) != nil {
+		_ = c.setReceiveBuffer(roomy, false) // as much as there may be
+	}
+	return nil
 }
 
 func (m *Monitor) detach() {

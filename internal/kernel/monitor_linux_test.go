@@ -352,7 +352,7 @@ func TestMonitorOverrun(t *testing.T) {
 	if overruns == 0 {
 		t.Error("there was no overrun: the test shows nothing")
 	}
-	for _, pattern := range []string{"link gone .* eth1 .*", "link added .* eth1 .*", "link gone .* eth2 .*", "link added .* wan2 .*"} {
+	for _, pattern := range []string{"notifications lost", "link gone .* eth1 .*", "link added .* eth1 .*", "link gone .* eth2 .*", "link added .* wan2 .*"} {
 		re := regexp.MustCompile(pattern)
 		if !re.MatchString(w.since(0)) {
 			t.Errorf("no event %q", pattern)
@@ -451,7 +451,7 @@ func BenchmarkMonitorDelay(b *testing.B) {
 	for b.Loop() {
 		for _, op := range []Op{OpAdd, OpDelete} {
 			start := time.Now()
-			if _, err := h.ChangeAddress(context.Background(), op, addr); err != nil {
+			if _, _, err := h.Change(context.Background(), op, addr); err != nil {
 				b.Fatal(err)
 			}
 			took := (<-heard).Sub(start)

@@ -9,16 +9,18 @@ import (
 	"strings"
 )
 
-// fakeTable is a kernel's table of addresses in memory.
+// fakeTable is a kernel's tables in memory.
 type fakeTable struct {
 	links    map[string][]AddrState
+	routes   []Route
+	rules    []Rule
 	promote  bool             // promote_secondaries
 	fail     map[string]error // "add 192.0.2.1/24 dev eth0": what it fails with
 	list     error            // what listing fails with
 	requests []string
 }
 
-var _ AddressTable = (*fakeTable)(nil)
+var _ Table = (*fakeTable)(nil)
 
 func newFakeTable(links ...string) *fakeTable {
 	f := &fakeTable{links: make(map[string][]AddrState), fail: make(map[string]error)}
@@ -28,15 +30,31 @@ func newFakeTable(links ...string) *fakeTable {
 	return f
 }
 
-func (f *fakeTable) ChangeAddress(ctx context.Context, op Op, a Address) (bool, error) {
+func (f *fakeTable) Change(ctx context.Context, op Op, o Object) (bool, Report, error) {
 	if err := ctx.Err(); err != nil {
-		return false, err
+		return false, nil, err
 	}
-	request := fmt.Sprintf("%v %v", op, a)
+	request := fmt.Sprintf("%v %v", op, o)
 	f.requests = append(f.requests, request)
 	if err := f.fail[request]; err != nil && !errors.Is(err, ErrUnanswered) {
-		return false, err
+		return false, nil, err
 	}
+	done, now, err := false, Report(nil), error(nil)
+	switch o := o.(type) {
+	case Address:
+		done, err = f.changeAddress(op, o)
+	case Route:
+		done, now, err = f.changeRoute(op, o)
+	case Rule:
+		done, now = f.changeRule(op, o)
+	}
+	if err == nil {
+		err = f.fail[request]
+	}
+	return done, now, err
+}
+
+func (f *fakeTable) changeAddress(op Op, a Address) (bool, error) {
 	list, ok := f.links[a.Link]
 	if !ok {
 		if op == OpDelete {
@@ -45,15 +63,74 @@ func (f *fakeTable) ChangeAddress(ctx context.Context, op Op, a Address) (bool, 
 		return false, errors.New("no such device")
 	}
 	i := slices.IndexFunc(list, a.Is)
-	if (i < 0) == (op == OpDelete) {
-		return false, f.fail[request]
-	}
-	if op == OpAdd {
+	switch {
+	case i >= 0 && op == OpReplace:
+		// Only lifetimes and flags are replaced.
+		now := newState(a, nil)
+		list[i].Flags = now.Flags | list[i].Flags&FlagSecondary
+		list[i].PreferredLft, list[i].ValidLft = now.PreferredLft, now.ValidLft
+	case (i < 0) == (op == OpDelete):
+		return false, nil
+	case op == OpDelete:
+		f.links[a.Link] = f.without(list, i)
+		f.dropRoutes(a)
+	default:
 		f.links[a.Link] = append(list, newState(a, list))
-		return true, f.fail[request]
 	}
-	f.links[a.Link] = f.without(list, i)
-	return true, f.fail[request]
+	return true, nil
+}
+
+// dropRoutes does to the routes from an address what the kernel does.
+func (f *fakeTable) dropRoutes(a Address) {
+	f.routes = slices.DeleteFunc(f.routes, func(r Route) bool { return r.Source == a.Prefix.Addr() && !r.IPv6 })
+	for i := range f.routes {
+		if f.routes[i].Source == a.Prefix.Addr() {
+			f.routes[i].Source = netip.Addr{}
+		}
+	}
+}
+
+// changeRoute knows routes of one way over a link.
+func (f *fakeTable) changeRoute(op Op, r Route) (bool, Report, error) {
+	rival := func(k Route) bool {
+		return k.IPv6 == r.IPv6 && k.Table == r.Table && k.Dest == r.Dest && k.TOS == r.TOS && k.metric() == r.metric()
+	}
+	same := func(k Route) bool { return rival(k) && k.Via == r.Via && k.Link == r.Link }
+	i := slices.IndexFunc(f.routes, same)
+	if op == OpDelete {
+		if i < 0 || f.routes[i].Protocol != r.Protocol {
+			return false, nil, nil
+		}
+		f.routes = slices.Delete(f.routes, i, i+1)
+		return true, nil, nil
+	}
+	if _, ok := f.links[r.Link]; r.Link != "" && !ok {
+		return false, nil, errors.New("no such device")
+	}
+	first := slices.IndexFunc(f.routes, rival)
+	if i >= 0 || first >= 0 && r.Mode == RouteAdd {
+		return false, nil, nil
+	}
+	if first < 0 || r.Mode == RouteAppend {
+		first = len(f.routes)
+	}
+	r.Metric, r.Mode, r.NoTrack = r.metric(), 0, false
+	f.routes = slices.Insert(f.routes, first, r)
+	return true, r, nil
+}
+
+func (f *fakeTable) changeRule(op Op, r Rule) (bool, Report) {
+	r.NoTrack = false
+	i := slices.Index(f.rules, r)
+	switch {
+	case (i < 0) == (op == OpDelete):
+		return false, nil
+	case op == OpDelete:
+		f.rules = slices.Delete(f.rules, i, i+1)
+		return true, nil
+	}
+	f.rules = append(f.rules, r)
+	return true, r
 }
 
 // newState is how the kernel reports an address that was added to the list.
@@ -107,12 +184,47 @@ func (f *fakeTable) without(list []AddrState, i int) []AddrState {
 	return list
 }
 
-func (f *fakeTable) ListAddresses(ctx context.Context, link string) ([]AddrState, error) {
+func (f *fakeTable) List(ctx context.Context, s Shelf) ([]Report, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	f.requests = append(f.requests, "list "+link)
-	return f.links[link], f.list
+	f.requests = append(f.requests, fmt.Sprint("list ", s))
+	var list []Report
+	switch s.Kind {
+	case KindAddress:
+		for _, a := range f.links[s.Link] {
+			list = append(list, a)
+		}
+	case KindRoute:
+		for _, r := range f.routes {
+			if r.IPv6 == s.IPv6 && r.Protocol == s.Protocol {
+				list = append(list, r)
+			}
+		}
+	case KindRule:
+		for _, r := range f.rules {
+			if r.IPv6 == s.IPv6 && r.Protocol == s.Protocol {
+				list = append(list, r)
+			}
+		}
+	}
+	return list, f.list
+}
+
+func (f *fakeTable) render() string { return render(f.links) + renderOthers(f.routes, f.rules) }
+
+// renderOthers returns routes, in their order, and rules as text.
+func renderOthers(routes []Route, rules []Rule) string {
+	var b strings.Builder
+	for _, r := range routes {
+		fmt.Fprintf(&b, "route %v\n", r)
+	}
+	var lines []string
+	for _, r := range rules {
+		lines = append(lines, fmt.Sprintf("rule %v\n", r))
+	}
+	slices.Sort(lines)
+	return b.String() + strings.Join(lines, "")
 }
 
 // render returns tables of addresses as sorted text, a line each.
@@ -170,7 +282,7 @@ func renderState(s AddrState) string {
 // renderResult returns a result as text, a line for each change.
 func renderResult(r Result) string {
 	var b strings.Builder
-	part := func(mark string, list []Address) {
+	part := func(mark string, list []Object) {
 		for _, a := range list {
 			fmt.Fprintf(&b, "%s %v\n", mark, a)
 		}

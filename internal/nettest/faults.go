@@ -36,6 +36,28 @@ func (l *LAN) Join(i int) error {
 	return l.awaitCarrier(i)
 }
 
+// Remove takes the interface of node i away, as when a card is pulled out.
+func (l *LAN) Remove(i int) error {
+	port, err := l.port(i)
+	if err != nil {
+		return err
+	}
+	return l.Switch.handle.LinkDel(port) // and the other end with it
+}
+
+// Replace gives node i, whose interface was removed, a new one with the same
+// name and addresses, and returns when it carries frames.
+func (l *LAN) Replace(i int) error {
+	bridge, err := l.Switch.handle.LinkByName("br0")
+	if err != nil {
+		return err
+	}
+	if err := l.plug(i, bridge.Attrs().Index); err != nil {
+		return fmt.Errorf("plug in node %d: %w", i, err)
+	}
+	return l.awaitCarrier(i)
+}
+
 // Deaf drops all frames to node i.
 func (l *LAN) Deaf(i int) error { return l.drop(i, dropPart(0), dropPart(100)) }
 

@@ -20,8 +20,8 @@
 // Objects do not wait for each other. Post never blocks. Log lines come from
 // goroutines of this package.
 //
-// This is about scripts only. Lines for a FIFO are written at once, in the
-// order of the events, and none is dropped: they do not belong into this queue.
+// A Pipe is beside that: lines for a FIFO are written at once, in the order in
+// which they come, and no state makes another one void.
 package notify
 
 import (
@@ -101,6 +101,10 @@ type Options struct {
 	// StrictCompat counts a script that cannot be executed as successful, as
 	// keepalived does. It is logged all the same.
 	StrictCompat bool
+	// Ended, when set, hears of every script that has ended, and of the lines
+	// that one that failed has printed, if its Cmd asks for that (Capture). It
+	// is called from the goroutine of the script and must not block.
+	Ended func(kind Kind, name string, run Run, said []string)
 	// Launch runs a script; nil: spawn.Run.
 	Launch func(context.Context, spawn.Cmd) spawn.Result
 }

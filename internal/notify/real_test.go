@@ -55,6 +55,38 @@ func TestReal(t *testing.T) {
 	}
 }
 
+// Whoever keeps a journal hears how each script has ended and what one that failed
+// has printed.
+func TestEnded(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) *spawn.Cmd {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return &spawn.Cmd{Argv: []string{path}, Capture: true}
+	}
+	type ended struct {
+		Kind         Kind
+		Name, Reason string
+		OK           bool
+		Said         []string
+	}
+	heard := make(chan ended, 2)
+	n := New(nil, Options{Ended: func(k Kind, name string, r Run, said []string) {
+		heard <- ended{k, name, r.Reason, r.OK, said}
+	}})
+	n.Post(Event{
+		Kind: Group, Name: "G", State: "MASTER",
+		Specific: write("bad", "echo one; printf 'two\\007' >&2; exit 3\n"), Generic: write("good", "echo fine\n"),
+	})
+	n.Drain(t.Context())
+	want := []ended{{Group, "G", "exit 3", false, []string{"one", "two?"}}, {Group, "G", "exit 0", true, nil}}
+	if diff := cmp.Diff(want, []ended{<-heard, <-heard}); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // until waits for a state of the only object.
 func until(t *testing.T, n *Notifier, what string, cond func(ObjectState) bool) {
 	t.Helper()

@@ -167,7 +167,8 @@ func (n *Notifier) finished(o *object, e *Event, cmd *spawn.Cmd, r spawn.Result,
 	if n.opt.StrictCompat {
 		r = r.Compat()
 	}
-	o.state.Last = Run{State: e.State, Script: name, OK: r.OK(), Reason: r.Reason(), Took: r.Duration}
+	run := Run{State: e.State, Script: name, OK: r.OK(), Reason: r.Reason(), Took: r.Duration}
+	o.state.Last = run
 	n.mu.Unlock()
 
 	if warn {
@@ -184,5 +185,15 @@ func (n *Notifier) finished(o *object, e *Event, cmd *spawn.Cmd, r spawn.Result,
 		n.log(spawn.Info, e, "script %s was ended after %v: a newer state waits", name, r.Duration.Round(time.Millisecond))
 	default:
 		n.log(spawn.Info, e, "script %s failed (%s)", name, r.Reason())
+	}
+	var said []string
+	if !failed.OK() {
+		said = failed.Said()
+	}
+	for _, line := range said {
+		n.log(spawn.Info, e, "script %s said: %s", name, line)
+	}
+	if n.opt.Ended != nil {
+		n.opt.Ended(e.Kind, e.Name, run, said)
 	}
 }

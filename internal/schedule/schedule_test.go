@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,37 +51,38 @@ func TestParse(t *testing.T) {
 func TestRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said []string
-		due := 0
-		text := ""
+		var due atomic.Int32
+		var text atomic.Value
+		text.Store("")
 		ctx, cancel := context.WithCancel(context.Background())
 		go New(Options{
 			Path: "none", Repeat: true,
 			Log: func(s string) { said = append(said, s) },
 			Due: func() {
-				if due++; due == 3 {
-					text = "" // the file of a date is removed
+				if due.Add(1) == 3 {
+					text.Store("") // the file of a date is removed
 				}
 			},
-			read: func() (string, bool) { return text, text != "" },
+			read: func() (string, bool) { return text.Load().(string), text.Load() != "" },
 		}).Run(ctx)
 		start := time.Now().UTC() // midnight of the first of January 2000
-		step := func(d time.Duration, wantDue int) {
+		step := func(d time.Duration, wantDue int32) {
 			t.Helper()
 			time.Sleep(d)
 			synctest.Wait()
-			if due != wantDue {
-				t.Errorf("at %v: %d reloads, want %d", time.Since(start), due, wantDue)
+			if got := due.Load(); got != wantDue {
+				t.Errorf("at %v: %d reloads, want %d", time.Since(start), got, wantDue)
 			}
 		}
 		step(time.Minute, 0)
-		text = "00:03:00Z\n"
+		text.Store("00:03:00Z\n")
 		step(2*time.Minute-time.Second, 0)
 		step(time.Second+time.Millisecond, 1)
 		step(24*time.Hour-time.Second, 1)
 		step(time.Second, 2)
-		text = "nonsense"
+		text.Store("nonsense")
 		step(24*time.Hour, 2)
-		text = "2000-01-04 00:00:00Z"
+		text.Store("2000-01-04 00:00:00Z")
 		step(24*time.Hour, 3)
 		step(time.Hour, 3)
 		cancel()

@@ -40,6 +40,14 @@ func TestHealthyPair(t *testing.T) {
 	}
 }
 
+// Routers of two versions do not hear each other: each has a MASTER of its own.
+func TestTwoVersions(t *testing.T) {
+	r := Run(pair(func(a, _ *Router) { a.Specs[0].Version = 2 }), nil)
+	if r.Violation != nil || r.Masters != 2 {
+		t.Errorf("%d masters, violation %v; want 2 and none", r.Masters, r.Violation)
+	}
+}
+
 // Worlds in which a promise must be broken: the checks have to see it.
 func TestViolations(t *testing.T) {
 	tests := []struct {
@@ -47,7 +55,6 @@ func TestViolations(t *testing.T) {
 		change func(a, b *Router)
 		want   string
 	}{
-		{"two routers of another version", func(a, _ *Router) { a.Specs[0].Version = 2 }, "lan0 has more than one MASTER since"},
 		{"two routers of another VRID", func(a, _ *Router) { a.Specs[0].VRID = 2 }, "lan0 has more than one MASTER since"},
 		{"two routers with the same address and priority", func(a, b *Router) {
 			a.Sources[0], a.Specs[0].Priority = b.Sources[0], b.Specs[0].Priority
@@ -56,7 +63,7 @@ func TestViolations(t *testing.T) {
 		{"two owners", func(a, b *Router) {
 			a.Specs[0].Priority, b.Specs[0].Priority = fsm.Owner, fsm.Owner
 			a.Sources[0] = netip.MustParseAddr("192.0.2.9")
-			a.Specs[0].Version = 2
+			a.Specs[0].VRID = 2
 		}, "lan0 has more than one MASTER since"},
 	}
 	for _, test := range tests {
@@ -70,7 +77,7 @@ func TestViolations(t *testing.T) {
 }
 
 func TestShrink(t *testing.T) {
-	p := pair(func(a, _ *Router) { a.Specs[0].Version = 2 })
+	p := pair(func(a, _ *Router) { a.Specs[0].VRID = 2 })
 	for i := range 6 {
 		at := time.Duration(i+1) * time.Millisecond
 		p.Steps = append(p.Steps,
@@ -132,30 +139,34 @@ func TestGenerateIsVaried(t *testing.T) {
 		count("password", p.Auth)
 		count("late timers", p.Late > 0)
 		count("version 2", s.Version == 2)
+		count("reloads of intervals", p.Slowest > s.AdvertInterval)
 		count("version 3 over IPv4", s.Version == 3 && !s.IPv6)
 		count("version 3 over IPv6", s.Version == 3 && s.IPv6)
 		count("nine routers", len(p.Routers) == 9)
 		kinds := map[Kind]bool{}
+		versions, groups := map[uint8]bool{}, map[bool]bool{}
+		for _, r := range p.Routers {
+			versions[r.Specs[0].Version], groups[r.Sync] = true, true
+		}
+		count("both versions", len(versions) == 2)
+		count("some sync groups", len(groups) == 2)
 		for i := range p.Steps {
 			kinds[p.Steps[i].Kind] = true
 			count("start delay", p.Steps[i].Kind == Start && p.Steps[i].For > 0)
 			count("noise", p.Steps[i].Noise.Loss > 0)
+			if p.Steps[i].Kind == Reload {
+				countReload(p, &p.Steps[i], count)
+			}
 		}
 		for k := range Kind(len(kindNames)) {
 			count(k.String(), kinds[k])
 		}
 		for _, r := range p.Routers {
-			s := r.Specs[0]
-			count("owner", s.Priority == fsm.Owner)
-			count("nopreempt", s.NoPreempt)
-			count("preempt delay", s.PreemptDelay > 0)
-			count("lost addresses as keepalived", s.StrictCompat)
-			for _, t := range s.Trackers {
-				count("script "+t.Name, true)
-			}
+			countSpec(r.Specs[0], count)
 		}
 	}
 	want := []string{
+		"reloads of intervals", "both versions", "some sync groups", "reload of addresses", "reload of the version", "reload of a sync group",
 		"gentle", "stormy", "sync groups", "unicast", "password", "late timers", "version 2", "version 3 over IPv4",
 		"version 3 over IPv6", "nine routers", "start delay", "noise", "owner", "nopreempt", "preempt delay",
 		"lost addresses as keepalived", "script vital", "script weighty",
@@ -164,5 +175,22 @@ func TestGenerateIsVaried(t *testing.T) {
 		if seen[name] < n/40 {
 			t.Errorf("%s: in %d of %d worlds", name, seen[name], n)
 		}
+	}
+}
+
+func countReload(p *Plan, s *Step, count func(string, bool)) {
+	old, now := p.Routers[s.Router], s.Specs[0]
+	count("reload of addresses", old.Specs[0].Addresses != now.Addresses)
+	count("reload of the version", old.Specs[0].Version != now.Version)
+	count("reload of a sync group", old.Sync != s.Sync)
+}
+
+func countSpec(s *fsm.Spec, count func(string, bool)) {
+	count("owner", s.Priority == fsm.Owner)
+	count("nopreempt", s.NoPreempt)
+	count("preempt delay", s.PreemptDelay > 0)
+	count("lost addresses as keepalived", s.StrictCompat)
+	for _, t := range s.Trackers {
+		count("script "+t.Name, true)
 	}
 }

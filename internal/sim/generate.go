@@ -16,17 +16,11 @@ func Generate(seed uint64) *Plan {
 	g.machines()
 	g.p.Delay = g.delay()
 	g.health.begin(&world{plan: g.p})
-	g.on = make([]bool, len(g.p.Routers))
-	g.plugged = make([][]bool, len(g.p.Routers))
-	for i := range g.plugged {
-		g.plugged[i] = make([]bool, g.p.LANs)
-		for l := range g.plugged[i] {
-			g.plugged[i][l] = true
-		}
-	}
-	g.specs = make([][]*fsm.Spec, len(g.p.Routers))
-	for i := range g.specs {
-		g.specs[i] = append(g.specs[i], g.p.Routers[i].Specs...)
+	for _, r := range g.p.Routers {
+		g.at = append(g.at, machine{
+			specs: r.Specs, sync: r.Sync,
+			unplugged: make([]bool, g.p.LANs), nameless: make([]bool, g.p.LANs), deaf: make([]bool, g.p.LANs),
+		})
 	}
 	if g.p.Gentle {
 		g.gentle()
@@ -40,17 +34,25 @@ func Generate(seed uint64) *Plan {
 type generator struct {
 	rng     *rand.Rand
 	p       *Plan
-	version uint8
+	version uint8 // of all, or of the first
+	mixed   bool  // routers of both versions
+	paces   bool  // reloads change intervals
+	rivals  []int // two routers that own the same addresses
 	v6      bool
 	taken   map[uint8]bool // priorities, in a gentle world
 	now     time.Duration
 	health  health // for its times
 
 	// What the steps so far have come to.
-	on      []bool
-	plugged [][]bool
-	specs   [][]*fsm.Spec
-	parted  bool
+	at     []machine
+	parted bool
+}
+
+// machine is what the steps so far have come to for a router.
+type machine struct {
+	on, sync                  bool
+	specs                     []*fsm.Spec
+	unplugged, nameless, deaf []bool // on each network
 }
 
 func (g *generator) chance(percent int) bool { return g.rng.IntN(100) < percent }
@@ -65,6 +67,8 @@ func (g *generator) network() {
 	} else {
 		g.v6 = g.chance(40)
 	}
+	g.mixed = !g.v6 && g.chance(12)
+	g.paces = g.chance(25)
 	p.LANs = 1
 	if g.chance(30) {
 		p.LANs = 2
@@ -72,7 +76,7 @@ func (g *generator) network() {
 	}
 	p.Gentle = g.chance(50)
 	p.Unicast = g.chance(25)
-	p.Auth = g.version == 2 && g.chance(50)
+	p.Auth = (g.version == 2 || g.mixed) && g.chance(50)
 	if !p.Gentle && g.chance(50) {
 		p.Late = time.Duration(1+g.rng.IntN(3000)) * time.Microsecond
 	}
@@ -84,9 +88,13 @@ func (g *generator) machines() {
 	p := g.p
 	n := 2 + g.rng.IntN(8)
 	interval := g.interval()
-	owner := -1
+	owner, rival := -1, -1
 	if g.chance(15) {
 		owner = g.rng.IntN(n)
+		if !p.Gentle && g.chance(40) {
+			rival = (owner + 1) % n
+			g.rivals = []int{owner, rival}
+		}
 	}
 	weighted := g.rng.IntN(n)
 	hosts := g.rng.Perm(100)
@@ -98,37 +106,28 @@ func (g *generator) machines() {
 	// a BACKUP that last heard a short one takes over from a MASTER with a long
 	// one. In a gentle world that is a change too many, and where a MASTER does
 	// not answer and one that yields has the last word it has no end.
-	uneven := g.version == 3 && !p.Gentle && g.chance(30)
+	uneven := g.version == 3 && !g.mixed && !p.Gentle && g.chance(30)
+	answers := !uneven && !g.paces
+	if g.paces {
+		p.Slowest = max(interval, min(g.interval(), 20*interval)) // or nothing else happens in a world
+	}
+	together := g.chance(70)
 	for i := range n {
 		r := Router{Name: fmt.Sprintf("r%d", i+1), Clock: time.Duration(g.rng.Int64N(int64(1000 * time.Hour)))}
+		r.Sync = p.Sync && (together || g.chance(50))
 		priority := g.priority()
-		if i == owner {
+		if i == owner || i == rival {
 			priority = fsm.Owner
 		}
 		own := interval
 		if uneven && g.chance(40) {
 			own = g.interval()
 		}
-		base := fsm.Spec{
-			Version: g.version, IPv6: g.v6, Unicast: p.Unicast, Priority: priority, AdvertInterval: own, DownTimerAdverts: down,
-			Addresses: 1, StrictCompat: g.chance(30), LowerPrioNoAdvert: !uneven && g.chance(15), HigherPrioSendAdvert: !uneven && g.chance(15),
-			GARP: fsm.GARP{Repeat: 5, Delay: 5 * time.Second, RefreshRepeat: 1, LowerRepeat: 5, LowerDelay: 5 * time.Second},
-		}
-		if g.chance(20) {
-			base.GARP.Refresh = time.Duration(1+g.rng.IntN(5)) * time.Second
-		}
-		switch {
-		case priority == fsm.Owner:
-			base.StartMaster = g.chance(70)
-		case g.chance(25):
-			base.NoPreempt = true
-		case g.chance(20):
-			base.PreemptDelay = time.Duration(1+g.rng.IntN(20)) * own / 2
-		}
+		base := g.base(own, answers, priority, down)
 		for l := range p.LANs {
 			s := base
 			s.Name, s.VRID = fmt.Sprintf("VI_%d", l), uint8(51+l)
-			if s.IPv6 {
+			if s.IPv6 || g.chance(20) {
 				s.Addresses = 2
 			}
 			s.Trackers = g.trackers(priority, i == weighted)
@@ -139,8 +138,44 @@ func (g *generator) machines() {
 	}
 }
 
+// base is what the instances of a router have in common.
+func (g *generator) base(interval time.Duration, answers bool, priority uint8, down int) fsm.Spec {
+	version := g.version
+	if g.mixed {
+		version = 2 + uint8(g.rng.IntN(2))
+	}
+	s := fsm.Spec{
+		Version: version, IPv6: g.v6, Unicast: g.p.Unicast, Priority: priority, AdvertInterval: interval, DownTimerAdverts: down,
+		Addresses: 1, StrictCompat: g.chance(30), LowerPrioNoAdvert: answers && g.chance(15), HigherPrioSendAdvert: answers && g.chance(15),
+		GARP: g.garp(),
+	}
+	switch {
+	case priority == fsm.Owner:
+		s.StartMaster = g.chance(70)
+	case g.chance(25):
+		s.NoPreempt = true
+	case g.chance(20):
+		s.PreemptDelay = time.Duration(1+g.rng.IntN(20)) * interval / 2
+	default:
+		s.StartMaster = g.chance(20) // which says nothing without owning them
+	}
+	return s
+}
+
+func (g *generator) garp() fsm.GARP {
+	c := fsm.GARP{Repeat: 5, Delay: 5 * time.Second, RefreshRepeat: 1, LowerRepeat: 5, LowerDelay: 5 * time.Second}
+	if g.chance(20) {
+		c.Refresh = time.Duration(1+g.rng.IntN(5)) * time.Second
+	}
+	if g.chance(20) {
+		c.Repeat, c.LowerRepeat = g.rng.IntN(3), g.rng.IntN(3)
+		c.Delay, c.LowerDelay = time.Duration(g.rng.IntN(4))*time.Second, time.Duration(g.rng.IntN(4))*time.Second
+	}
+	return c
+}
+
 func (g *generator) interval() time.Duration {
-	if g.version == 2 {
+	if g.version == 2 || g.mixed {
 		return pick[time.Duration](g, 1, 1, 1, 2, 3) * time.Second
 	}
 	return pick[time.Duration](g, 10, 50, 100, 250, 1000, 1000, 1000, 2500, 7010) * time.Millisecond
@@ -198,195 +233,11 @@ func (g *generator) delay() time.Duration {
 		limit = min(limit, s.AdvertInterval/20)
 		if g.p.Gentle {
 			of := s.AdvertInterval
-			if g.version == 2 {
+			if s.Version == 2 {
 				of = time.Second
 			}
 			limit = min(limit, of*(gap/2)/256/4)
 		}
 	}
 	return max(limit, 4)
-}
-
-func (g *generator) add(s Step) {
-	s.At = g.now
-	g.p.Steps = append(g.p.Steps, s)
-}
-
-// rest lets the world settle.
-func (g *generator) rest() {
-	g.add(Step{Kind: Calm})
-	g.now += g.health.settle + g.longest() + time.Duration(g.rng.Int64N(int64(g.longest()))) + 10*slack
-}
-
-func (g *generator) longest() time.Duration { return g.p.longestInterval() }
-
-// gentle is one disturbance at a time, with rest in between.
-func (g *generator) gentle() {
-	for i := range g.p.Routers {
-		g.begin(i, 0)
-		if g.chance(30) {
-			g.now += time.Duration(g.rng.Int64N(int64(g.longest())))
-		}
-	}
-	g.rest()
-	for range 3 + g.rng.IntN(6) {
-		g.disturb()
-		g.rest()
-	}
-}
-
-// stormy is many disturbances at once, with noise, and rest only after that.
-func (g *generator) stormy() {
-	for i := range g.p.Routers {
-		if g.chance(85) {
-			g.begin(i, 0)
-		}
-	}
-	for range 1 + g.rng.IntN(3) {
-		if g.chance(70) {
-			g.add(Step{Kind: SetNoise, Noise: Noise{
-				Loss: g.rng.Float64() * 0.5, Duplicate: g.rng.Float64() * 0.3, Corrupt: g.rng.Float64() * 0.1,
-				Delay: time.Duration(1 + g.rng.Int64N(int64(g.longest()))),
-			}})
-		}
-		for range 2 + g.rng.IntN(14) {
-			g.now += time.Duration(g.rng.Int64N(int64(4 * g.longest())))
-			g.disturb()
-		}
-		g.now += time.Duration(g.rng.Int64N(int64(4 * g.longest())))
-		g.add(Step{Kind: SetNoise})
-		if g.parted && g.chance(70) {
-			g.parted = false
-			g.add(Step{Kind: Partition, LAN: Everywhere, Parts: make([]int, len(g.p.Routers))})
-		}
-		g.now += g.longest() // what the noise held up arrives
-		g.rest()
-	}
-}
-
-func (g *generator) begin(i int, delay time.Duration) {
-	g.on[i] = true
-	g.add(Step{Kind: Start, Router: i, For: delay})
-	g.now += time.Microsecond
-}
-
-// disturb adds one step that makes sense where the world has come to.
-func (g *generator) disturb() {
-	i, l := g.rng.IntN(len(g.p.Routers)), g.rng.IntN(g.p.LANs)
-	if !g.on[i] {
-		var delay time.Duration
-		if g.chance(20) {
-			delay = time.Duration(1+g.rng.IntN(10)) * g.longest() / 2
-		}
-		g.begin(i, delay)
-		if g.p.Gentle {
-			g.now += delay
-		}
-		return
-	}
-	switch g.rng.IntN(11) {
-	case 0, 1:
-		g.on[i] = false
-		g.add(Step{Kind: Crash, Router: i})
-	case 2:
-		g.on[i] = false
-		g.add(Step{Kind: Stop, Router: i})
-	case 3, 4:
-		g.plugged[i][l] = !g.plugged[i][l]
-		kind := LinkUp
-		if !g.plugged[i][l] {
-			kind = LinkDown
-		}
-		g.add(Step{Kind: kind, Router: i, LAN: l})
-	case 5:
-		g.parted = !g.parted
-		parts := make([]int, len(g.p.Routers))
-		for r := range parts {
-			if g.parted {
-				parts[r] = g.rng.IntN(2 + g.rng.IntN(2))
-			}
-		}
-		if g.chance(70) {
-			l = Everywhere
-		}
-		g.add(Step{Kind: Partition, LAN: l, Parts: compact(parts)})
-	case 6:
-		d := time.Duration(1+g.rng.Int64N(100)) * g.longest() / 16
-		g.add(Step{Kind: Pause, Router: i, For: d})
-		if g.p.Gentle {
-			g.now += d
-		}
-	case 7:
-		g.reload(i)
-	case 8:
-		g.add(Step{Kind: LoseAddr, Router: i, LAN: l})
-	case 9:
-		g.add(Step{Kind: Stray, LAN: l, Packet: g.stray()})
-	default:
-		g.track(i, l)
-	}
-}
-
-// stray makes a packet that is either to be obeyed, or to be ignored for one
-// reason.
-func (g *generator) stray() Packet {
-	s := Packet{Priority: uint8(g.rng.IntN(255)), Hurry: g.chance(50), Count: g.chance(20)}
-	if g.chance(40) {
-		s.Priority = 0
-	}
-	switch g.rng.IntN(10) {
-	case 0:
-		s.VRID = 100
-	case 1:
-		s.Version = 1
-	case 2:
-		if !g.p.Unicast {
-			s.TTL = 1 + g.rng.IntN(254)
-		}
-	case 3:
-		s.Cut = 1 + g.rng.IntN(12)
-	case 4:
-		s.Password = true
-	}
-	return s
-}
-
-// compact numbers parts from 0 without gaps.
-func compact(parts []int) []int {
-	numbers := map[int]int{}
-	for i, p := range parts {
-		n, ok := numbers[p]
-		if !ok {
-			n = len(numbers)
-			numbers[p] = n
-		}
-		parts[i] = n
-	}
-	return parts
-}
-
-func (g *generator) reload(i int) {
-	old := g.specs[i][0]
-	priority := old.Priority
-	if priority != fsm.Owner {
-		priority = g.priority()
-	}
-	nopreempt := priority != fsm.Owner && g.chance(25)
-	var specs []*fsm.Spec
-	for l := range g.p.LANs {
-		s := *g.specs[i][l]
-		s.Priority, s.NoPreempt = priority, nopreempt
-		specs = append(specs, &s)
-	}
-	g.specs[i] = specs
-	g.add(Step{Kind: Reload, Router: i, Specs: specs})
-}
-
-func (g *generator) track(i, l int) {
-	list := g.specs[i][l].Trackers
-	if len(list) == 0 {
-		g.reload(i)
-		return
-	}
-	g.add(Step{Kind: Track, Router: i, LAN: l, Tracker: g.rng.IntN(len(list)), Verdict: pick(g, fsm.Good, fsm.Bad)})
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 )
 
-// health checks the network as a whole. A part of a network is what its
-// routers can hear of each other; those whose cable is pulled are in no part.
+// health checks the network as a whole, cell by cell; those whose cable is
+// pulled are in no cell.
 type health struct {
 	lans    []lanHealth
 	changed time.Duration // when something was last disturbed
@@ -18,13 +18,13 @@ type health struct {
 }
 
 type lanHealth struct {
-	parts   []part // by number
-	causes  int    // for an instance becoming MASTER, since all was well
-	masters int    // times that one did
+	wrong   map[cell]*wrong
+	causes  int // for an instance becoming MASTER, since all was well
+	masters int // times that one did
 }
 
-// part is what is wrong in a part of a network, and since when.
-type part struct {
+// wrong is what is wrong in a cell, and since when.
+type wrong struct {
 	two, none           bool
 	twoSince, noneSince time.Duration
 	limit               time.Duration // for none
@@ -49,7 +49,7 @@ func (h *health) begin(w *world) {
 	}
 	h.lans = make([]lanHealth, p.LANs)
 	for l := range h.lans {
-		h.lans[l].parts = make([]part, len(p.Routers))
+		h.lans[l].wrong = map[cell]*wrong{}
 	}
 }
 
@@ -57,13 +57,16 @@ func (h *health) begin(w *world) {
 // with a preempt delay comes late, when another may have done so before it.
 func (w *world) causes(s *Step) int {
 	n := s.causes()
-	if s.Kind == Stray {
-		for _, r := range w.routers { // it is seen in every part
-			n = max(n, r.ports[s.LAN].part+1)
-		}
+	switch s.Kind {
+	case Stray: // it is seen in every cell
+		n = len(w.cells(s.LAN))
 		if w.plan.Unicast {
 			n *= 2 // but not by the router in whose name it comes, which then may be early
 		}
+	case Partition: // routers of another version are another network
+		n *= len(w.kinds())
+	case OneWay: // who hears nobody is MASTER
+		n = len(w.routers)
 	}
 	if n == 0 {
 		return 0
@@ -74,6 +77,19 @@ func (w *world) causes(s *Step) int {
 		}
 	}
 	return n
+}
+
+// kinds lists the cells there would be if no network had fallen apart.
+func (w *world) kinds() map[cell]bool {
+	all := map[cell]bool{}
+	for _, r := range w.routers {
+		for _, p := range r.ports {
+			c := p.cell()
+			c.part = 0
+			all[c] = true
+		}
+	}
+	return all
 }
 
 func (s *Step) causes() int {
@@ -90,6 +106,10 @@ func (s *Step) causes() int {
 		return 0
 	case LoseAddr:
 		return 1 // only of those who do it as keepalived does
+	case Pause, Suspend:
+		return 2 // somebody takes over meanwhile, and gives it back
+	case Reload:
+		return 2 // it may leave one cell and come to another
 	}
 	return 1
 }
@@ -113,13 +133,16 @@ func (h *health) passed(w *world) {
 		return
 	}
 	for l := range h.lans {
-		for i := range h.lans[l].parts {
-			p := &h.lans[l].parts[i]
+		for _, c := range w.cells(l) {
+			p := h.lans[l].wrong[c]
+			if p == nil {
+				continue
+			}
 			if p.two && w.now-p.twoSince > h.dual {
-				w.fail("%s has more than one MASTER since %v: %s", lanName(l), p.twoSince, w.mastersOf(l, i))
+				w.fail("%s has more than one MASTER since %v: %s", lanName(l), p.twoSince, w.mastersOf(l, c))
 			}
 			if p.none && w.now-p.noneSince > p.limit {
-				w.fail("%s has no MASTER since %v in the part of %s", lanName(l), p.noneSince, w.ableOf(l, i))
+				w.fail("%s has no MASTER since %v in the part of %s", lanName(l), p.noneSince, w.ableOf(l, c))
 			}
 		}
 	}
@@ -127,7 +150,16 @@ func (h *health) passed(w *world) {
 		h.settled = true
 		for l := range h.lans {
 			h.lans[l].causes, h.lans[l].masters = 0, 0
-			w.checkSettled(l)
+			if !w.oneWay(l) {
+				w.checkSettled(l)
+			}
+		}
+		for _, r := range w.routers {
+			for _, g := range r.groups {
+				if g.mixed && r.on && !r.paused {
+					w.fail("the sync group of %s is still as mixed as when a reload formed it", r.plan.Name)
+				}
+			}
 		}
 	}
 }
@@ -137,34 +169,16 @@ func (h *health) passed(w *world) {
 func (h *health) look(w *world, disturbance bool) {
 	even := w.even()
 	for l := range h.lans {
-		for i := range h.lans[l].parts {
-			p := &h.lans[l].parts[i]
-			masters, able, limit := 0, 0, time.Duration(0)
-			for _, r := range w.routers {
-				q := r.ports[l]
-				if q.part != i || !q.plugged || r.paused {
-					continue
-				}
-				if q.master() {
-					masters++
-				}
-				if q.able() && (even || q.free()) {
-					wait := downInterval(q.spec, effective(q.spec, q.told), w.plan.longestInterval())
-					if w.plan.Sync {
-						wait *= 2 // may have to wait for the other members once more
-						if !even {
-							// and obeys elsewhere, during a preempt delay
-							wait += q.spec.PreemptDelay
-						}
-					}
-					if able == 0 || wait < limit {
-						limit = wait
-					}
-					able++
-				}
+		oneWay := w.oneWay(l)
+		for _, c := range w.cells(l) {
+			p := h.lans[l].wrong[c]
+			if p == nil {
+				p = &wrong{}
+				h.lans[l].wrong[c] = p
 			}
+			masters, able, limit := w.count(l, c, even)
 			p.limit = limit + h.none
-			two, none := masters > 1, masters == 0 && able > 0
+			two, none := masters > 1 && !oneWay, masters == 0 && able > 0
 			if two && (!p.two || disturbance) {
 				p.twoSince = max(w.now, w.echo)
 			}
@@ -176,16 +190,46 @@ func (h *health) look(w *world, disturbance bool) {
 	}
 }
 
+// count counts who is and who could be MASTER in a cell, and tells how long the
+// first of these may take.
+func (w *world) count(l int, c cell, even bool) (masters, able int, limit time.Duration) {
+	for _, r := range w.routers {
+		q := r.ports[l]
+		if q.cell() != c || !q.plugged || r.paused {
+			continue
+		}
+		if q.master() {
+			masters++
+		}
+		if !q.able() || !even && !q.free() {
+			continue
+		}
+		wait := downInterval(q.spec, q.priority(), w.plan.longestInterval())
+		if w.plan.Sync {
+			wait *= 2 // may have to wait for the other members once more
+			if !even {
+				// and obeys elsewhere, during a preempt delay
+				wait += q.spec.PreemptDelay
+			}
+		}
+		if able == 0 || wait < limit {
+			limit = wait
+		}
+		able++
+	}
+	return masters, able, limit
+}
+
 // stateChanged is told of every transition.
 func (h *health) stateChanged(w *world, p *port, a fsm.StateChanged) {
-	if h.settled && h.quiet(w) {
+	if h.settled && h.quiet(w) && !w.anyOneWay() {
 		w.fail("%s goes from %v to %v although nothing has happened since %v: %s", p, a.From, a.To, h.changed, a.Cause)
 	}
 	if a.To == fsm.Master {
 		w.result.Masters++
 		lan := &h.lans[p.lan]
 		lan.masters++
-		if w.plan.Gentle && w.even() && lan.masters > lan.causes {
+		if w.plan.Gentle && w.even() && !w.oneWay(p.lan) && lan.masters > lan.causes {
 			w.fail("%s becomes MASTER: that is number %d for %d causes", p, lan.masters, lan.causes)
 		}
 	}
@@ -201,25 +245,38 @@ func (w *world) even() bool {
 		return true
 	}
 	for _, r := range w.routers {
+		if r.sync != w.routers[0].sync {
+			return false
+		}
 		for _, p := range r.ports {
-			if p.part != r.ports[0].part {
+			if p.cell() != r.ports[0].cell() {
 				return false
 			}
 		}
 	}
-	return true
+	return !w.anyOneWay()
 }
 
-// checkSettled: one MASTER in each part, and nobody who would have to take over
+// anyOneWay tells whether any network is one-way.
+func (w *world) anyOneWay() bool {
+	for l := range w.plan.LANs {
+		if w.oneWay(l) {
+			return true
+		}
+	}
+	return false
+}
+
+// checkSettled: one MASTER in each cell, and nobody who would have to take over
 // from it.
 func (w *world) checkSettled(l int) {
 	even := w.even()
-	for i := range w.routers {
+	for _, c := range w.cells(l) {
 		var master *port
 		var able []*port
 		for _, r := range w.routers {
 			q := r.ports[l]
-			if q.part != i || !q.plugged || r.paused {
+			if q.cell() != c || !q.plugged || r.paused {
 				continue
 			}
 			if q.able() && (even || q.free()) {
@@ -233,32 +290,32 @@ func (w *world) checkSettled(l int) {
 			}
 		}
 		if len(able) > 0 && master == nil {
-			w.fail("nobody is MASTER among %s", w.ableOf(l, i))
+			w.fail("nobody is MASTER among %s", w.ableOf(l, c))
 		}
 		if master == nil {
 			continue
 		}
-		have := effective(master.spec, master.told)
+		have := master.priority()
 		for _, q := range able {
-			if p := effective(q.spec, q.told); p > have && !q.spec.NoPreempt {
+			if p := q.priority(); p > have && !q.spec.NoPreempt {
 				w.fail("%s is MASTER with priority %d, and %s has %d", master, have, q, p)
 			}
 		}
 	}
 }
 
-func (w *world) mastersOf(l, part int) string {
-	return w.names(l, part, (*port).master)
+func (w *world) mastersOf(l int, c cell) string {
+	return w.names(l, c, (*port).master)
 }
 
-func (w *world) ableOf(l, part int) string {
-	return w.names(l, part, (*port).able)
+func (w *world) ableOf(l int, c cell) string {
+	return w.names(l, c, (*port).able)
 }
 
-func (w *world) names(l, part int, which func(*port) bool) string {
+func (w *world) names(l int, c cell, which func(*port) bool) string {
 	text := ""
 	for _, r := range w.routers {
-		if r.ports[l].part == part && which(r.ports[l]) {
+		if r.ports[l].cell() == c && which(r.ports[l]) {
 			text += " " + r.plan.Name
 		}
 	}

@@ -16,8 +16,12 @@ type model struct {
 	interval time.Duration // the Master's
 	sure     bool          // interval is valid
 	down     time.Duration // when the instance takes over, in world time
-	preempt  time.Duration // end of the preempt delay; 0: not armed
+	preempt  deadline      // end of the preempt delay, if it is armed
 	known    bool          // down is valid
+	back     bool          // has yielded for having been away: it waits from the next tick on
+	waits    int           // how often in a row it has listened once more
+	learned  bool          // interval is that of an advert
+	vague    bool          // a preempt delay may be armed or not
 }
 
 // tolerance is what integer arithmetic may cut off.
@@ -47,12 +51,9 @@ func (m *model) wait(now time.Duration) {
 // entered is told of every transition; interval is that of the advert that
 // caused it, 0 if none did.
 func (m *model) entered(now time.Duration, to fsm.State, interval time.Duration) {
-	m.known, m.preempt = false, 0
-	switch to {
-	case fsm.Master, fsm.Fault:
-		m.interval, m.sure = m.spec.AdvertInterval, true
-	case fsm.Backup:
-		m.interval, m.sure = m.spec.AdvertInterval, true
+	m.known, m.preempt, m.learned, m.vague, m.back, m.waits = false, deadline{}, false, false, false, 0
+	m.interval, m.sure = m.spec.AdvertInterval, true
+	if to == fsm.Backup {
 		m.learn(interval)
 		m.wait(now)
 	}
@@ -60,18 +61,34 @@ func (m *model) entered(now time.Duration, to fsm.State, interval time.Duration)
 
 func (m *model) learn(interval time.Duration) {
 	if m.spec.Version == 3 && interval > 0 {
-		m.interval, m.sure = interval, true
+		m.interval, m.sure, m.learned = interval, true, true
 	}
 }
 
 // heard is told of every advert that is accepted by the checks while Backup.
 func (m *model) heard(now time.Duration, a *advert.Advert) {
 	switch {
+	case m.vague && m.spec.PreemptDelay > 0 && a.Priority > 0 && a.Priority < m.priority:
+		m.known = false
 	case a.Priority == 0:
-		m.down = now + skewTime(m.spec, m.priority, m.interval)
+		m.down, m.back = now+skewTime(m.spec, m.priority, m.interval), false
 	case m.obeys(now, a.Priority):
+		m.back, m.waits = false, 0
 		m.learn(a.Interval)
 		m.wait(now)
+	}
+}
+
+// late is told of the tick at which it would take over. One that comes more than
+// an interval late gives others the time of one more advert.
+func (m *model) late(now time.Duration) {
+	switch {
+	case m.back:
+		m.back = false
+		m.wait(now)
+	case now-m.down > m.interval && m.waits < m.spec.DownTimerAdverts:
+		m.waits++
+		m.down = now + m.interval + skewTime(m.spec, m.priority, m.interval)
 	}
 }
 
@@ -80,16 +97,16 @@ func (m *model) obeys(now time.Duration, priority uint8) bool {
 		return true
 	}
 	if priority >= m.priority {
-		m.preempt = 0
+		m.preempt, m.vague = deadline{}, false
 		return true
 	}
 	if m.spec.PreemptDelay == 0 {
 		return false
 	}
-	if m.preempt == 0 {
-		m.preempt = now + m.spec.PreemptDelay
+	if !m.preempt.set {
+		m.preempt = deadline{true, now + m.spec.PreemptDelay}
 	}
-	return now < m.preempt
+	return now < m.preempt.at
 }
 
 // reprioritised is told when trackers change the effective priority.
@@ -101,11 +118,28 @@ func (m *model) reprioritised(to uint8) {
 	}
 }
 
-// reconfigured takes over a new specification. What a Backup learned of its
-// Master may or may not survive that; until the next advert it is not reckoned.
-func (m *model) reconfigured(s *fsm.Spec, priority uint8) {
+// reconfigured takes over a new specification. A Backup waits anew, for the
+// interval that its Master has told, if it has.
+func (m *model) reconfigured(now time.Duration, s *fsm.Spec, priority uint8, backup bool) {
+	if s.PreemptDelay != m.spec.PreemptDelay {
+		m.preempt, m.vague = deadline{}, false
+	}
 	m.spec, m.priority, m.known = s, priority, false
-	m.interval, m.sure = s.AdvertInterval, s.Version == 2
+	if s.Version == 2 || !m.learned {
+		m.interval, m.learned = s.AdvertInterval, false
+		m.sure = m.sure || s.Version == 2
+	}
+	if backup {
+		m.wait(now)
+	}
+}
+
+// priority is what the instance has to advertise.
+func (p *port) priority() uint8 {
+	if p.local.reduced && p.spec.Priority == fsm.Owner {
+		return fsm.Owner - 1
+	}
+	return effective(p.spec, p.told)
 }
 
 // effective is the priority that a configuration and its trackers give.

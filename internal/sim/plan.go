@@ -15,13 +15,14 @@ import (
 type Plan struct {
 	Seed    uint64
 	LANs    int  // networks; each router has an instance on each of them
-	Sync    bool // the instances of a router are a sync group
+	Sync    bool // there are sync groups, or will be
 	Gentle  bool // one disturbance at a time, and no noise: the strictest checks apply
 	Unicast bool
 	Auth    bool // version 2 with a password
 	Routers []Router
 	Delay   time.Duration // the longest that a packet takes without noise
 	Late    time.Duration // the most that a timer fires late
+	Slowest time.Duration // the longest interval that a reload brings
 	Steps   []Step        // in the order of time
 	End     time.Duration
 }
@@ -32,6 +33,7 @@ type Router struct {
 	Specs   []*fsm.Spec  // for each network
 	Sources []netip.Addr // for each network
 	Clock   time.Duration
+	Sync    bool // its instances begin as a sync group
 }
 
 // Noise is what a network does to packets.
@@ -45,23 +47,29 @@ type Kind uint8
 
 // Kinds of steps.
 const (
-	Start     Kind = iota // power on
-	Crash                 // power off
-	Stop                  // the daemon is stopped in good order
-	LinkDown              // the cable is pulled
-	LinkUp                // and plugged again
-	Partition             // a network falls apart, or comes together again
-	Track                 // a tracked script changes its mind
-	Pause                 // the machine does not run the daemon for a while
-	Reload                // a new configuration for an instance
-	LoseAddr              // somebody removes an address
-	Stray                 // a packet of nobody's is seen by all
-	SetNoise              // the networks change how they treat packets
-	Calm                  // nothing happens any more: from here on all has to settle
+	Start      Kind = iota // power on
+	Crash                  // power off
+	Stop                   // the daemon is stopped in good order
+	LinkDown               // the cable is pulled
+	LinkUp                 // and plugged again
+	Partition              // a network falls apart, or comes together again
+	OneWay                 // a router no longer hears some others, who may hear it
+	SourceLost             // the interface loses the address that adverts come from
+	SourceBack             // and gets it again
+	Track                  // a tracked script changes its mind
+	Pause                  // the machine does not run the daemon for a while
+	Suspend                // the machine itself stands still, and its clock with it
+	SetClock               // somebody sets the machine's wall clock
+	Reload                 // a new configuration for a router
+	LoseAddr               // somebody removes an address
+	Stray                  // a packet of nobody's is seen by all
+	SetNoise               // the networks change how they treat packets
+	Calm                   // nothing happens any more: from here on all has to settle
 )
 
 var kindNames = [...]string{
-	"start", "crash", "stop", "link-down", "link-up", "partition", "track", "pause", "reload", "lose-address", "stray", "noise", "calm",
+	"start", "crash", "stop", "link-down", "link-up", "partition", "one-way", "source-lost", "source-back", "track", "pause", "suspend",
+	"set-clock", "reload", "lose-address", "stray", "noise", "calm",
 }
 
 // Everywhere as the LAN of a Partition is every network.
@@ -75,11 +83,12 @@ type Step struct {
 	Kind    Kind
 	Router  int
 	LAN     int
-	For     time.Duration // Pause; Start: a start delay
+	For     time.Duration // Pause, Suspend; SetClock: by how much; Start: a start delay
 	Tracker int
 	Verdict fsm.Verdict
-	Parts   []int       // Partition: the part that each router is in
+	Parts   []int       // Partition: the part that each router is in; OneWay: not 0 for those that are not heard
 	Specs   []*fsm.Spec // Reload: for each network
+	Sync    bool        // Reload: they are to be a sync group
 	Noise   Noise
 	Packet  Packet
 }
@@ -119,13 +128,28 @@ func (s *Step) describe(p *Plan) string {
 			return "networks fall into " + partsText(p, s.Parts)
 		}
 		return lanName(s.LAN) + " falls into " + partsText(p, s.Parts)
+	case OneWay:
+		if deaf := namesWhere(p, s.Parts, 1); deaf != "" {
+			return fmt.Sprintf("%s on %s does not hear %s", who, lanName(s.LAN), deaf)
+		}
+		return fmt.Sprintf("%s on %s hears everybody again", who, lanName(s.LAN))
+	case SourceLost, SourceBack:
+		return fmt.Sprintf("%s %s on %s", who, s.Kind, lanName(s.LAN))
 	case Track:
 		t := p.Routers[s.Router].Specs[s.LAN].Trackers[s.Tracker]
 		return fmt.Sprintf("%s on %s: script %s is %s", who, lanName(s.LAN), t.Name, s.Verdict)
 	case Pause:
 		return fmt.Sprintf("%s does not run for %v", who, s.For)
+	case Suspend:
+		return fmt.Sprintf("%s is suspended for %v", who, s.For)
+	case SetClock:
+		return fmt.Sprintf("the wall clock of %s is set by %v", who, s.For)
 	case Reload:
-		return fmt.Sprintf("%s is reloaded: %s", who, specText(s.Specs[0]))
+		group := ""
+		if s.Sync {
+			group = ", a sync group"
+		}
+		return fmt.Sprintf("%s is reloaded: %s%s", who, specText(s.Specs[0]), group)
 	case LoseAddr:
 		return fmt.Sprintf("%s on %s loses an address", who, lanName(s.LAN))
 	case Stray:
@@ -146,21 +170,27 @@ func lanName(l int) string { return fmt.Sprintf("lan%d", l) }
 func partsText(p *Plan, parts []int) string {
 	var list []string
 	for part := range parts {
-		var names []string
-		for r, in := range parts {
-			if in == part {
-				names = append(names, p.Routers[r].Name)
-			}
-		}
-		if len(names) > 0 {
-			list = append(list, "{"+strings.Join(names, " ")+"}")
+		if names := namesWhere(p, parts, part); names != "" {
+			list = append(list, "{"+names+"}")
 		}
 	}
 	return strings.Join(list, " ")
 }
 
+// namesWhere lists the routers that have a number.
+func namesWhere(p *Plan, numbers []int, want int) string {
+	var names []string
+	for r, n := range numbers {
+		if n == want {
+			names = append(names, p.Routers[r].Name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
 func specText(s *fsm.Spec) string {
-	words := []string{fmt.Sprintf("priority %d, interval %v, down after %d", s.Priority, s.AdvertInterval, s.DownTimerAdverts)}
+	words := []string{fmt.Sprintf("version %d, priority %d, interval %v, down after %d, %d addresses",
+		s.Version, s.Priority, s.AdvertInterval, s.DownTimerAdverts, s.Addresses)}
 	if s.StartMaster {
 		words = append(words, "state MASTER")
 	}
@@ -203,9 +233,12 @@ func (p *Plan) String() string {
 	if p.Unicast {
 		cast = "unicast"
 	}
-	fmt.Fprintf(&b, "world %d: %s, VRRPv%d over %s, %s, %d networks, %s, packets take up to %v, timers are up to %v late\n",
-		p.Seed, style, s.Version, family, cast, p.LANs, group, p.Delay, p.Late)
+	fmt.Fprintf(&b, "world %d: %s, %s, %s, %d networks, %s, packets take up to %v, timers are up to %v late\n",
+		p.Seed, style, family, cast, p.LANs, group, p.Delay, p.Late)
 	for _, r := range p.Routers {
+		if r.Sync {
+			fmt.Fprintf(&b, "  %s begins with a sync group\n", r.Name)
+		}
 		for l, s := range r.Specs {
 			fmt.Fprintf(&b, "  %s on %s: %v, %s\n", r.Name, lanName(l), r.Sources[l], specText(s))
 		}
@@ -218,12 +251,11 @@ func (p *Plan) String() string {
 }
 
 // expect is what the instance of a router expects of adverts.
-func (p *Plan) expect(r, l int) *advert.Expect {
-	s := p.Routers[r].Specs[l]
+func (p *Plan) expect(r, l int, s *fsm.Spec) *advert.Expect {
 	e := &advert.Expect{
-		Version: s.Version, VRID: s.VRID, IPv6: s.IPv6, Unicast: p.Unicast, Interval: s.AdvertInterval, Addresses: p.addresses(l),
+		Version: s.Version, VRID: s.VRID, IPv6: s.IPv6, Unicast: p.Unicast, Interval: s.AdvertInterval, Addresses: p.addresses(l, s.Addresses),
 	}
-	if p.Auth {
+	if p.Auth && s.Version == 2 {
 		e.Auth, e.Password = advert.AuthPass, password
 	}
 	if p.Unicast {
@@ -239,17 +271,25 @@ func (p *Plan) expect(r, l int) *advert.Expect {
 
 var password = [8]byte{'s', 'e', 's', 'a', 'm', 'e'}
 
-// addresses are the virtual addresses of a network.
-func (p *Plan) addresses(l int) []netip.Addr {
-	if p.Routers[0].Specs[0].IPv6 {
-		return []netip.Addr{netip.MustParseAddr("fe80::100"), netip.MustParseAddr(fmt.Sprintf("2001:db8:%d::100", l))}
+// addresses are the first n virtual addresses of a network.
+func (p *Plan) addresses(l, n int) []netip.Addr {
+	var list []netip.Addr
+	for i := range n {
+		switch {
+		case !p.Routers[0].Specs[0].IPv6:
+			list = append(list, netip.AddrFrom4([4]byte{198, 51, byte(100 + l), byte(100 + i)}))
+		case i == 0:
+			list = append(list, netip.MustParseAddr("fe80::100"))
+		default:
+			list = append(list, netip.MustParseAddr(fmt.Sprintf("2001:db8:%d::%d", l, 100+i)))
+		}
 	}
-	return []netip.Addr{netip.AddrFrom4([4]byte{198, 51, 100, byte(100 + l)})}
+	return list
 }
 
 // longestInterval is the longest advertisement interval there ever is.
 func (p *Plan) longestInterval() time.Duration {
-	var d time.Duration
+	d := p.Slowest
 	for _, s := range p.allSpecs() {
 		d = max(d, s.AdvertInterval)
 	}

@@ -28,9 +28,11 @@ type item struct {
 	router int
 	life   int // of the router: what was meant for an earlier one is void
 	lan    int
-	event  fsm.Event // classControl
-	resume bool      // classControl: a pause ends
-	packet packet    // classPacket
+	event  fsm.Event     // classControl
+	resume bool          // classControl: a pause ends
+	pause  time.Duration // how long it has been
+	packet packet        // classPacket
+	group  *group        // classTimer
 }
 
 // packet is what travels.

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/advert"
@@ -15,9 +16,6 @@ const detection = time.Millisecond
 // firstResult is how long a tracked script takes for its first result.
 const firstResult = 5 * time.Millisecond
 
-// inboxSize is how many packets a socket keeps for a daemon that does not run.
-const inboxSize = 64
-
 // router is a machine with its daemon: one group for all networks, or one for
 // each.
 type router struct {
@@ -28,7 +26,13 @@ type router struct {
 	started bool // the groups have been given Start
 	life    int  // counts starts and ends
 	paused  bool
+	still   bool          // the whole machine is
+	clock0  time.Duration // what its clock was at the beginning of the world, less the time it stood still
+	wall    time.Duration // what its wall clock shows above that
+	resumed time.Duration // the end of the last pause
 	silent  time.Duration // end of a start delay
+	sync    bool          // its instances are a sync group
+	joins   bool          // they are to be one, in a configuration that the daemon has not seen yet
 	groups  []*group
 	ports   []*port
 	inbox   []waiting
@@ -36,41 +40,39 @@ type router struct {
 
 // group is an fsm.Group and where its members are.
 type group struct {
-	g     *fsm.Group
-	ports []*port
-	index int
-	wake  time.Duration // for which a timer is set
-	set   bool
+	g      *fsm.Group
+	ports  []*port
+	wake   time.Duration // for which a timer is set
+	set    bool
+	formed bool // by a reload
+	mixed  bool // and what its members are differs since then
 }
 
 // port is the instance on one network with what its machine knows of it.
 type port struct {
-	r        *router
-	lan      int
-	group    *group
-	id       fsm.ID
-	spec     *fsm.Spec
-	expect   *advert.Expect
-	part     int // of the network
-	plugged  bool
-	linkUp   bool // as the daemon was told
-	verdicts []fsm.Verdict
-	told     []fsm.Verdict // of them to the daemon
-	next     *fsm.Spec     // a configuration that the daemon has not seen yet
-	local    local
-}
-
-// waiting is a packet that has arrived while the daemon does not run.
-type waiting struct {
-	at     time.Duration
-	lan    int
-	packet packet
+	r                 *router
+	lan               int
+	group             *group
+	id                fsm.ID
+	spec              *fsm.Spec
+	expect            *advert.Expect
+	part              int    // of the network
+	deaf              []bool // to which routers
+	plugged           bool
+	sourced           bool // the interface has its address
+	linkUp, hasSource bool // as the daemon was told
+	verdicts          []fsm.Verdict
+	told              []fsm.Verdict // of them to the daemon
+	next              *fsm.Spec     // a configuration that the daemon has not seen yet
+	local             local
 }
 
 func newRouter(w *world, i int) *router {
 	r := &router{w: w, index: i, plan: &w.plan.Routers[i]}
+	r.clock0, r.joins = r.plan.Clock, r.plan.Sync
 	for l, s := range r.plan.Specs {
-		p := &port{r: r, lan: l, spec: s, expect: w.plan.expect(i, l), plugged: true}
+		p := &port{r: r, lan: l, spec: s, plugged: true, sourced: true, deaf: make([]bool, len(w.plan.Routers))}
+		p.expect = w.plan.expect(i, l, s)
 		for range s.Trackers {
 			p.verdicts = append(p.verdicts, fsm.Good)
 		}
@@ -80,45 +82,57 @@ func newRouter(w *world, i int) *router {
 }
 
 // clock is what the router's clock shows at a moment of the world: no two agree.
-func (r *router) clock(at time.Duration) time.Time { return epoch.Add(r.plan.Clock + at) }
+func (r *router) clock(at time.Duration) time.Time { return epoch.Add(r.clock0 + at) }
 
 // since is the inverse of clock.
-func (r *router) since(t time.Time) time.Duration { return t.Sub(epoch) - r.plan.Clock }
+func (r *router) since(t time.Time) time.Duration { return t.Sub(epoch) - r.clock0 }
 
 func (r *router) start(delay time.Duration) {
-	r.on, r.started, r.life, r.paused, r.inbox = true, false, r.life+1, false, nil
+	if r.on { // only in a world that was made smaller
+		r.crash()
+	}
+	r.on, r.started, r.life, r.paused, r.still, r.inbox = true, false, r.life+1, false, false, nil
 	r.silent = r.w.now + delay
-	r.groups = nil
 	for _, p := range r.ports {
-		if p.next != nil {
-			p.spec, p.next = p.next, nil
-		}
+		p.takeNext()
 	}
-	if r.w.plan.Sync {
-		r.addGroup("sync", r.ports)
-	} else {
-		for l := range r.ports {
-			r.addGroup("", r.ports[l:l+1])
-		}
-	}
+	r.arrange()
 	for _, p := range r.ports {
-		p.linkUp = p.plugged
+		p.linkUp, p.hasSource = p.plugged, p.sourced
 		p.told = make([]fsm.Verdict, len(p.verdicts))
 		p.local.begin(p)
 		r.give(p.group, p.id, fsm.LinkChanged{Up: p.plugged, Name: "eth0"})
-		r.give(p.group, p.id, fsm.SourceChanged{Addr: r.plan.Sources[p.lan]})
+		r.give(p.group, p.id, fsm.SourceChanged{Addr: p.source()})
 	}
 	r.started = true
 	for _, g := range r.groups {
 		r.give(g, fsm.All, fsm.Start{Delay: delay})
 	}
-	if delay > 0 { // what was a disturbance may last until then
-		r.later(delay, &item{event: nil, lan: 0})
-	}
+	r.expectEndOfDelay()
 	for _, p := range r.ports {
 		for i, v := range p.verdicts {
 			r.later(firstResult, &item{lan: p.lan, event: fsm.TrackChanged{Index: i, Verdict: v, Why: "first result"}})
 		}
+	}
+}
+
+// expectEndOfDelay makes the end of a start delay known to the checks of
+// health: what was a disturbance may last until then.
+func (r *router) expectEndOfDelay() {
+	if r.silent > r.w.now {
+		r.later(r.silent-r.w.now, &item{})
+	}
+}
+
+// arrange makes the groups, new ones.
+func (r *router) arrange() {
+	r.groups, r.sync = nil, r.joins
+	if r.sync {
+		r.addGroup("sync", r.ports)
+		return
+	}
+	for l := range r.ports {
+		r.addGroup("", r.ports[l:l+1])
 	}
 }
 
@@ -127,7 +141,7 @@ func (r *router) addGroup(name string, ports []*port) {
 	for _, p := range ports {
 		specs = append(specs, p.spec)
 	}
-	g := &group{g: fsm.NewGroup(name, specs...), ports: ports, index: len(r.groups)}
+	g := &group{g: fsm.NewGroup(name, specs...), ports: ports}
 	for i, p := range ports {
 		p.group, p.id = g, fsm.ID(i)
 	}
@@ -142,7 +156,7 @@ func (r *router) later(d time.Duration, it *item) {
 
 // crash is a power failure: nothing is said, and nothing of it remains.
 func (r *router) crash() {
-	r.on, r.paused, r.life, r.inbox = false, false, r.life+1, nil
+	r.on, r.paused, r.still, r.life, r.inbox = false, false, false, r.life+1, nil
 	for _, p := range r.ports {
 		p.local.gone()
 	}
@@ -153,8 +167,12 @@ func (r *router) stop() {
 	if !r.on {
 		return
 	}
+	if r.still {
+		r.crash()
+		return
+	}
 	if r.paused {
-		r.resume() // it cannot see the signal before
+		r.resume(0) // it cannot see the signal before
 	}
 	for _, g := range r.groups {
 		r.give(g, fsm.All, fsm.Stop{As: fsm.Stopped})
@@ -170,41 +188,28 @@ func (r *router) plug(l int, in bool) {
 	}
 }
 
+// address takes the address that adverts are sent from away from an interface,
+// or gives it back.
+func (r *router) address(l int, there bool) {
+	p := r.ports[l]
+	p.sourced = there
+	if r.on {
+		r.later(detection, &item{lan: l, event: fsm.SourceChanged{Addr: p.source()}})
+	}
+}
+
+// source is the address that the instance sends from, if it has one.
+func (p *port) source() (none netip.Addr) {
+	if p.sourced {
+		return p.r.plan.Sources[p.lan]
+	}
+	return none
+}
+
 func (r *router) verdict(l, tracker int, v fsm.Verdict) {
 	r.ports[l].verdicts[tracker] = v
 	if r.on {
 		r.later(detection, &item{lan: l, event: fsm.TrackChanged{Index: tracker, Verdict: v, Why: "script"}})
-	}
-}
-
-func (r *router) pause(d time.Duration) {
-	if r.on && !r.paused {
-		r.paused = true
-		r.later(d, &item{resume: true})
-	}
-}
-
-// resume is what the daemon does when it gets to run again: control first, then
-// what waits in its sockets, and only then the timers.
-func (r *router) resume() {
-	r.paused = false
-	r.w.note("%s runs again", r.plan.Name)
-	r.reconfigure()
-	for _, p := range r.ports {
-		if p.linkUp != p.plugged {
-			r.control(fsm.ID(p.lan), fsm.LinkChanged{Up: p.plugged, Name: "eth0"})
-		}
-		for i, v := range p.verdicts {
-			r.control(fsm.ID(p.lan), fsm.TrackChanged{Index: i, Verdict: v, Why: "script"})
-		}
-	}
-	inbox := r.inbox
-	r.inbox = nil
-	for i := range inbox {
-		r.hear(inbox[i].at, inbox[i].lan, &inbox[i].packet)
-	}
-	for _, g := range r.groups {
-		r.tick(g)
 	}
 }
 
@@ -218,6 +223,9 @@ func (r *router) control(lan fsm.ID, ev fsm.Event) {
 	case fsm.LinkChanged:
 		e.Up = p.plugged // as it is by now
 		p.linkUp, ev = e.Up, e
+	case fsm.SourceChanged:
+		e.Addr = p.source()
+		p.hasSource, ev = p.sourced, e
 	case fsm.TrackChanged:
 		e.Verdict = p.verdicts[e.Index]
 		p.told[e.Index], ev = e.Verdict, e
@@ -225,79 +233,19 @@ func (r *router) control(lan fsm.ID, ev fsm.Event) {
 	r.give(p.group, p.id, ev)
 }
 
-func (r *router) reload(specs []*fsm.Spec) {
-	for l, p := range r.ports {
-		p.next = specs[l]
-	}
-	if r.on && !r.paused {
-		r.reconfigure()
-	}
-}
-
-// reconfigure lets the daemon see a new configuration, if there is one.
-func (r *router) reconfigure() {
-	for _, p := range r.ports {
-		if p.next != nil {
-			p.spec, p.next = p.next, nil
-			r.give(p.group, p.id, fsm.Reconfigured{Spec: p.spec})
-		}
-	}
-}
-
 // loseAddress takes an address away, of which the kernel tells the daemon.
 func (r *router) loseAddress(l int) {
 	p := r.ports[l]
 	if r.on && !r.paused && p.local.held {
-		p.local.loses(r.w.now)
+		p.local.loses()
 		r.give(p.group, p.id, fsm.AddressLost{Addr: "198.51.100.100", Link: "eth0", Why: "removed by another program"})
 	}
 }
 
-// arrives is the end of a packet's way.
-func (r *router) arrives(l int, p *packet, life int) {
-	if !r.on || life != r.life || !r.ports[l].plugged {
-		return
-	}
-	if r.paused {
-		if len(r.inbox) < inboxSize {
-			r.inbox = append(r.inbox, waiting{r.w.now, l, *p})
-		}
-		return
-	}
-	r.hear(r.w.now, l, p)
-}
-
-// hear checks a packet as a socket does and gives the group the result, as of
-// when it arrived.
-func (r *router) hear(at time.Duration, l int, q *packet) {
-	p := r.ports[l]
-	in := advert.Packet{Src: q.src, Dst: q.dst, TTL: q.ttl, Proto: advert.ProtoVRRP, IPHeader: 20, IPTotal: 20 + len(q.payload), Payload: q.payload}
-	if p.expect.IPv6 {
-		in.IPHeader, in.IPTotal = 40, 0
-	}
-	vrid, short := advert.VRID(&in)
-	if !short.OK() || vrid != p.expect.VRID {
-		return // belongs to nobody here
-	}
-	a, reject := p.expect.Check(&in)
-	if !reject.OK() {
-		r.give(p.group, p.id, fsm.AdvertRejected{From: q.src, Reject: reject})
-		return
-	}
-	r.giveAt(at, p.group, p.id, &fsm.AdvertReceived{Advert: a, Count: in.Count(), Missing: missing(p, &in, a)})
-}
-
-func missing(p *port, in *advert.Packet, a advert.Advert) (none netip.Addr) {
-	if a.Notes&advert.NoteAddresses != 0 {
-		return p.expect.Missing(in)
-	}
-	return none
-}
-
-// timer is an expired timer.
-func (r *router) timer(index int) {
-	if !r.paused {
-		r.tick(r.groups[index])
+// timer is an expired timer of a group, which a reload may have dissolved.
+func (r *router) timer(g *group) {
+	if !r.paused && slices.Contains(r.groups, g) {
+		r.tick(g)
 	}
 }
 
@@ -319,7 +267,7 @@ func (r *router) giveAt(at time.Duration, g *group, id fsm.ID, ev fsm.Event) {
 		w.record(r, trace.Line{ID: r.lanOf(g, id), Event: ev})
 	}
 	for _, p := range g.ports {
-		p.local.before()
+		p.local.before(p, at)
 	}
 	for _, o := range g.g.Step(r.clock(at), id, ev) {
 		if w.say != nil {
@@ -333,8 +281,13 @@ func (r *router) giveAt(at time.Duration, g *group, id fsm.ID, ev fsm.Event) {
 		p.local.after(p, at, id, ev, wake)
 	}
 	checkTogether(g)
-	if ok {
-		r.set(g, wake.at)
+	r.rearm(g)
+}
+
+// rearm sets the timer of a group to when it wants to be woken.
+func (r *router) rearm(g *group) {
+	if at, ok := g.g.Wake(); ok {
+		r.set(g, r.since(at))
 	}
 }
 
@@ -357,7 +310,7 @@ func (r *router) set(g *group, at time.Duration) {
 	if late := r.w.plan.Late; late > 0 {
 		at += time.Duration(r.w.rng.Int64N(int64(late)))
 	}
-	r.w.q.add(&item{at: at, class: classTimer, router: r.index, lan: g.index, life: r.life})
+	r.w.q.add(&item{at: at, class: classTimer, router: r.index, group: g, life: r.life})
 }
 
 // act does what a group asks for.
@@ -377,6 +330,10 @@ func (r *router) act(p *port, ac fsm.Action) {
 		p.local.adds(p)
 	case fsm.RemoveAddresses:
 		p.local.removes(p)
+	case fsm.PriorityChanged:
+		p.local.prioritises(p, a)
+	case fsm.Announce:
+		p.local.announces(p, a)
 	case fsm.StateChanged:
 		p.local.changes(p, a)
 		r.w.health.stateChanged(r.w, p, a)
@@ -387,7 +344,7 @@ func (r *router) act(p *port, ac fsm.Action) {
 // group, in FAULT, and whether a script has yet to report.
 func (p *port) obstacles() (fault, unknown bool) {
 	for _, o := range p.group.ports {
-		fault = fault || !o.linkUp
+		fault = fault || !o.linkUp || !o.hasSource
 		for i, v := range o.told {
 			if o.spec.Trackers[i].Weight == 0 {
 				fault = fault || v == fsm.Bad
@@ -405,7 +362,7 @@ func (p *port) able() bool {
 		return false
 	}
 	for _, o := range p.group.ports {
-		if !o.plugged {
+		if !o.plugged || !o.sourced {
 			return false
 		}
 	}
@@ -422,7 +379,7 @@ func (p *port) free() bool {
 	for _, o := range p.group.ports {
 		for _, r := range p.r.w.routers {
 			q := r.ports[o.lan]
-			if q != o && q.part == o.part && q.able() && (o.spec.NoPreempt || effective(q.spec, q.told) >= effective(o.spec, o.told)) {
+			if q != o && q.cell() == o.cell() && q.able() && (o.spec.NoPreempt || q.priority() >= o.priority()) {
 				return false
 			}
 		}

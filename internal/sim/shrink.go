@@ -3,11 +3,15 @@ package sim
 import "slices"
 
 // Shrink makes a world in which a promise is broken smaller, step by step, as
-// long as one still is. The promise may become another one.
+// long as the same promise is.
 func Shrink(p *Plan) *Plan {
-	broken := func(p *Plan) bool { return Run(p, nil).Violation != nil }
-	if !broken(p) {
+	v := Run(p, nil).Violation
+	if v == nil {
 		return p
+	}
+	broken := func(p *Plan) bool {
+		now := Run(p, nil).Violation
+		return now != nil && now.promise == v.promise
 	}
 	best := *p
 	for again := true; again; {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,8 @@ var (
 	worlds = flag.Int("sim.worlds", 320, "how many worlds TestWorlds runs")
 	seed   = flag.Uint64("sim.seed", 0, "run only this world, and with -v print all that happens in it")
 	first  = flag.Uint64("sim.first", 1, "the seed of the first world")
+	with   = flag.String("sim.with", "", "count only worlds that have a step of this kind: "+strings.Join(kindNames[:], ", "))
+	brief  = flag.Bool("sim.brief", false, "of a world that fails print only the seed and what was not kept")
 )
 
 // TestWorlds runs worlds side by side. Of the first that fails it prints what
@@ -31,15 +34,20 @@ func TestWorlds(t *testing.T) {
 		wg     sync.WaitGroup
 	)
 	next.Store(*first)
-	last := *first + uint64(*worlds)
+	left := atomic.Int64{}
+	left.Store(int64(*worlds))
 	for range runtime.GOMAXPROCS(0) {
 		wg.Go(func() {
 			for {
 				s := next.Add(1) - 1
-				if s >= last || failed.Load() != 0 {
+				p := Generate(s)
+				if !has(p, *with) {
+					continue
+				}
+				if left.Add(-1) < 0 || failed.Load() != 0 {
 					return
 				}
-				r := Run(Generate(s), nil)
+				r := Run(p, nil)
 				events.Add(int64(r.Events))
 				takes.Add(int64(r.Masters))
 				if r.Violation != nil {
@@ -57,6 +65,11 @@ func TestWorlds(t *testing.T) {
 	t.Logf("%d worlds, %d events, %d times an instance became MASTER", *worlds, events.Load(), takes.Load())
 }
 
+// has tells whether a world has a step of a kind; of no kind it has.
+func has(p *Plan, kind string) bool {
+	return kind == "" || slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Kind.String() == kind })
+}
+
 // tail is how much of the timeline a failure shows without -v.
 const tail = 60
 
@@ -65,6 +78,9 @@ func one(t *testing.T, seed uint64) {
 	p := Generate(seed)
 	var lines []string
 	r := Run(p, func(s string) { lines = append(lines, s) })
+	if r.Violation != nil && *brief {
+		t.Fatalf("world %d: %v", seed, r.Violation)
+	}
 	if r.Violation != nil && !testing.Verbose() {
 		lines = lines[max(0, len(lines)-tail):]
 	}

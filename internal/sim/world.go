@@ -16,6 +16,8 @@ import (
 type Violation struct {
 	At   time.Duration
 	What string
+
+	promise string // which one, without names and numbers
 }
 
 func (v *Violation) Error() string { return fmt.Sprintf("%.6f: %s", v.At.Seconds(), v.What) }
@@ -77,7 +79,7 @@ func Run(p *Plan, timeline func(string)) Result {
 
 func (w *world) fail(format string, args ...any) {
 	if w.result.Violation == nil {
-		w.result.Violation = &Violation{At: w.now, What: fmt.Sprintf(format, args...)}
+		w.result.Violation = &Violation{At: w.now, What: fmt.Sprintf(format, args...), promise: format}
 	}
 }
 
@@ -106,7 +108,7 @@ func (w *world) do(it *item) {
 		if it.life == r.life {
 			w.health.disturbed(w, 0)
 			if it.resume {
-				r.resume()
+				r.resume(it.pause)
 			} else {
 				r.control(fsm.ID(it.lan), it.event)
 			}
@@ -116,7 +118,7 @@ func (w *world) do(it *item) {
 		w.routers[it.router].arrives(it.lan, &it.packet, it.life)
 	case classTimer:
 		if r := w.routers[it.router]; it.life == r.life {
-			r.timer(it.lan)
+			r.timer(it.group)
 		}
 	}
 }
@@ -124,8 +126,12 @@ func (w *world) do(it *item) {
 // step lets a step of the plan happen.
 func (w *world) step(s *Step) {
 	w.note("%s", s.describe(w.plan))
-	w.health.disturbed(w, w.causes(s))
 	r := w.routers[s.Router]
+	if s.Kind == SetClock {
+		r.wall += s.For
+		return // which is nobody's business
+	}
+	w.health.disturbed(w, w.causes(s))
 	switch s.Kind {
 	case Start:
 		r.start(s.For)
@@ -143,12 +149,20 @@ func (w *world) step(s *Step) {
 				}
 			}
 		}
+	case OneWay:
+		for i := range w.routers {
+			r.ports[s.LAN].deaf[i] = s.Parts[i] != 0
+		}
+	case SourceLost, SourceBack:
+		r.address(s.LAN, s.Kind == SourceBack)
 	case Track:
 		r.verdict(s.LAN, s.Tracker, s.Verdict)
 	case Pause:
 		r.pause(s.For)
+	case Suspend:
+		r.suspend(s.For)
 	case Reload:
-		r.reload(s.Specs)
+		r.reload(s.Specs, s.Sync)
 	case LoseAddr:
 		r.loseAddress(s.LAN)
 	case Stray:
@@ -168,7 +182,7 @@ func (w *world) transmit(from *router, l int, m *advert.Message) {
 	}
 	w.result.Adverts++
 	for i, to := range w.routers {
-		if to == from || to.ports[l].part != from.ports[l].part {
+		if to == from || to.ports[l].part != from.ports[l].part || to.ports[l].deaf[from.index] {
 			continue
 		}
 		msg := *m

@@ -15,6 +15,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/internal/sched"
 )
 
 const shell = "/bin/sh"
@@ -173,7 +175,9 @@ func (p *child) fork(prog program, attr *syscall.ProcAttr) error {
 	restore := defaultSignals()
 	closeOnExec()
 	aboutToFork()
+	back := sched.Plain()
 	pid, err := syscall.ForkExec(prog.path, prog.argv, attr)
+	back()
 	forkedOwn(pid)
 	restore()
 

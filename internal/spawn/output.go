@@ -3,7 +3,9 @@ package spawn
 import (
 	"os"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 )
@@ -98,4 +100,30 @@ func (o *output) drain() {
 		}
 		o.keep(buf[:n])
 	}
+}
+
+// Said returns the lines of Output, fit for a log: without what would move the
+// cursor or begin another line. A line whose beginning was not kept starts with
+// an ellipsis.
+func (r *Result) Said() []string {
+	text := string(r.Output)
+	if len(r.Output) == tailSize {
+		text = "…" + text
+	}
+	var lines []string
+	for line := range strings.Lines(strings.ToValidUTF8(text, "?")) {
+		line = strings.Map(func(c rune) rune {
+			switch {
+			case c == '\t':
+				return ' '
+			case !unicode.IsPrint(c):
+				return '?'
+			}
+			return c
+		}, strings.TrimRight(line, "\r\n"))
+		if strings.TrimSpace(line) != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }

@@ -5,7 +5,8 @@
 //
 //   - The child leads its own process group; its standard input, output and
 //     error are /dev/null and it inherits no other descriptor; every signal has
-//     its default action and none is blocked; it gets SIGTERM when the daemon
+//     its default action and none is blocked; it runs at the priority and on the
+//     processors that the daemon was started with; it gets SIGTERM when the daemon
 //     dies without having ended it.
 //   - The child is always reaped, also when Run has returned before its end
 //     (which happens only for a child that not even SIGKILL ends).

@@ -19,7 +19,7 @@ func SplitOuter(s string, keepEscapes bool) ([]Piece, error) { return split(s, k
 
 // SplitQuoted splits the way the keywords that take a command do: ' and "
 // both quote, a backslash escapes everywhere, quoted parts join with what
-// they touch. The escapes are those of C with \e, \E, \cX, \xHH and \NNN;
+// they touch, and one at the very end opens nothing. The escapes are those of C with \e, \E, \cX, \xHH and \NNN;
 // any other escaped character stands for itself.
 func SplitQuoted(s string) ([]Piece, error) { return split(s, false) }
 
@@ -58,7 +58,10 @@ func split(s string, keepEscapes bool) ([]Piece, error) {
 				word.WriteByte(c)
 			}
 		case c == '\'' || c == '"':
-			quote, inside, plain = c, true, false
+			inside, plain = true, false
+			if i < len(s)-1 {
+				quote = c
+			}
 		case isSeparator(c):
 			flush()
 		default:

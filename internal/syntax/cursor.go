@@ -14,6 +14,10 @@ type Cursor struct {
 	// keepalived goes by when it complains about the balance of braces; which
 	// block a brace ends is another matter.
 	open int
+	// outer is the first of them.
+	outer Pos
+	// vain counts the lines that Closed looked at without finding an end.
+	vain int
 }
 
 // NewCursor reads from next.
@@ -42,6 +46,9 @@ func (c *Cursor) Next() (Line, bool) {
 	c.last = l.Pos
 	switch {
 	case l.IsOpen():
+		if c.open == 0 {
+			c.outer = l.Pos
+		}
 		c.open++
 	case l.IsClose() && c.open > 0:
 		c.open--
@@ -185,8 +192,12 @@ func (c *Cursor) skip(depth int) {
 	}
 }
 
-// maxBlock is how far Closed looks.
-const maxBlock = 5000
+// maxBlock is how far Closed looks, and maxVain how far in all where that
+// led to nothing: unknown blocks in unknown blocks are looked at again and again.
+const (
+	maxBlock = 5000
+	maxVain  = 100 * maxBlock
+)
 
 // Closed says whether a block that follows has a closing brace before a line
 // for which stop holds. It reads ahead, not without limit, and takes nothing.
@@ -194,10 +205,11 @@ func (c *Cursor) Closed(stop func(Line) bool) bool {
 	if l, ok := c.Peek(); !ok || !l.IsOpen() {
 		return false
 	}
-	for i, depth := 0, 0; i < maxBlock; i++ {
+	for i, depth := 0, 0; i < maxBlock && c.vain < maxVain; i++ {
 		l, ok := c.PeekAt(i)
 		switch {
 		case !ok || (!l.IsOpen() && !l.IsClose() && stop(l)):
+			c.vain += i
 			return false
 		case l.IsOpen():
 			depth++
@@ -207,17 +219,20 @@ func (c *Cursor) Closed(stop func(Line) bool) bool {
 			}
 		}
 	}
+	c.vain += maxBlock
 	return false
 }
 
 // Finish reports the blocks left open at the end.
 func (c *Cursor) Finish() {
-	if c.open > 0 {
-		c.report(Diagnostic{
-			Code: MissingClose, Pos: c.last, Prefix: PrefixNone,
-			Text: fmt.Sprintf("There are %d missing '}'s or extra '{'s", c.open),
-		})
+	if c.open == 0 {
+		return
 	}
+	c.report(Diagnostic{
+		Code: MissingClose, Pos: c.outer, Prefix: PrefixNone,
+		Text: fmt.Sprintf("There are %d missing '}'s or extra '{'s", c.open),
+		Hint: fmt.Sprintf("The '{' in line %d is not closed, or one after it; what follows is taken to stand inside.", c.outer.Line),
+	})
 }
 
 // Args walks over the words of one line.
@@ -267,6 +282,12 @@ func (a *Args) Need() (string, bool) {
 	if w, ok := a.Next(); ok {
 		return w, true
 	}
+	a.Missing()
+	return "", false
+}
+
+// Missing reports that a word is missing after the one taken last; see Need.
+func (a *Args) Missing() {
 	previous := ""
 	if a.n > 0 && a.n <= len(a.Line.Words) {
 		previous = a.Line.Words[a.n-1].Text
@@ -277,7 +298,6 @@ func (a *Args) Need() (string, bool) {
 			a.Keyword(), previous, a.n+1),
 		Action: "Give the argument, or remove the line.",
 	})
-	return "", false
 }
 
 // Pos is the place of the word taken last.

@@ -85,6 +85,9 @@ type Diagnostic struct {
 	Prefix Prefix
 	// Early is set while the globals are read, which happens before everything else.
 	Early bool
+	// Beyond is set for what keepalived does not get to, because it gave up
+	// before: it has no influence on the status.
+	Beyond bool
 }
 
 // Prefix is the form of the place in front of a message.

@@ -14,6 +14,7 @@ var (
 	ErrDirectory  = errors.New("is a directory")
 	ErrNotRegular = errors.New("is not a regular non-executable file")
 	ErrExecutable = errors.New("is not a regular non-executable file")
+	ErrTooLarge   = fmt.Errorf("is larger than %d MiB", MaxBytes>>20)
 )
 
 // Checks says which failures of an include are errors.
@@ -84,8 +85,14 @@ func (s *Scanner) open(pattern string, checks Checks, pos Pos) bool {
 		frames  []*frame
 		matched bool
 	)
-	alternatives := expandBraces(pattern)
-	s.emitted += len(alternatives)
+	alternatives, all := expandBraces(pattern)
+	if !all {
+		s.excess(pos, fmt.Sprintf("the braces stand for more than %d names", maxAlternatives), "Use a wildcard, or several lines.")
+	}
+	if s.patterns += len(alternatives); s.patterns > maxPatterns {
+		s.excess(pos, fmt.Sprintf("more than %d files are included", maxPatterns), "Include fewer files, or join them with a wildcard.")
+		return false
+	}
 	for _, alternative := range alternatives {
 		names := s.glob(dir, alternative)
 		matched = matched || len(names) > 0
@@ -98,6 +105,10 @@ func (s *Scanner) open(pattern string, checks Checks, pos Pos) bool {
 			if f := s.load(dir, name, checks, main, pos); f != nil {
 				frames = append(frames, f)
 			}
+		}
+		if stopped := s.opt.GlobStopped; stopped != nil && stopped() {
+			s.excess(pos, fmt.Sprintf("the wildcard '%s' matches too much", alternative), "Name a directory that holds nothing but the files to include.")
+			break
 		}
 	}
 	if !matched {
@@ -160,24 +171,50 @@ func (s *Scanner) load(dir, name string, checks Checks, main bool, pos Pos) *fra
 	parent, depth := s.top(), 0
 	for f := parent; f != nil; f = f.parent {
 		if path.Clean(f.path) == path.Clean(full) {
-			s.failed(name, "includes itself", checks, main, pos)
+			d := s.failure(name, "includes itself", checks, main, pos)
+			if d.Effect == Report {
+				d.Code = General // keepalived reads on until it has no descriptors left
+			}
+			d.Action = "Remove the include, or name the files so that the wildcard does not match the one it stands in."
+			s.report(d)
 			return nil
 		}
 		depth++
 	}
-	if depth > maxDepth || len(s.files) >= maxFiles {
-		s.failed(name, "is one too many", checks, main, pos)
+	switch {
+	case depth > maxDepth:
+		s.excess(pos, fmt.Sprintf("files include each other more than %d deep", maxDepth), "Remove the include that leads back to a file.")
 		return nil
+	case len(s.files) >= maxFiles:
+		s.excess(pos, fmt.Sprintf("more than %d files are included", maxFiles), "Join files.")
+		return nil
+	case s.read > MaxBytes:
+		return nil // said already
 	}
 	data, err := s.opt.Read(full)
+	if s.read += len(data); s.read > MaxBytes {
+		err = ErrTooLarge
+		if len(data) <= MaxBytes {
+			s.excess(pos, fmt.Sprintf("the files have more than %d MiB together", MaxBytes>>20), "Remove what is no configuration.")
+			return nil
+		}
+	}
 	switch {
+	case errors.Is(err, ErrTooLarge):
+		s.report(Diagnostic{
+			Code: FileNotFound, Effect: RefuseInclude, Pos: pos, Prefix: s.prefix(),
+			Text: fmt.Sprintf("Configuration file '%s' %v - skipping", name, err), Action: "Name a file that is a configuration.",
+		})
+		return nil
 	case errors.Is(err, ErrExecutable) && main && !s.opt.PlainMain:
 		s.report(Diagnostic{
 			Code: Log, Text: fmt.Sprintf("Configuration file '%s' is executable", name),
 			Hint: "keepalived does not read such a file.", Action: "Remove the execute permission.",
 		})
 	case err != nil:
-		s.failed(name, err.Error(), checks, main, pos)
+		d := s.failure(name, err.Error(), checks, main, pos)
+		d.Action = remedy(err)
+		s.report(d)
 		return nil
 	}
 	s.files = append(s.files, full)
@@ -188,12 +225,36 @@ func (s *Scanner) load(dir, name string, checks Checks, main bool, pos Pos) *fra
 	return &frame{file: &file{parent: parent, name: name, path: full, dir: path.Dir(full), data: data, checks: inherited}}
 }
 
-func (s *Scanner) failed(name, why string, checks Checks, main bool, pos Pos) {
+// remedy is what to do about a file that is not read.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, ErrDirectory):
+		return "Add a pattern for its files, like DIRECTORY/*.conf."
+	case errors.Is(err, ErrExecutable):
+		return "Remove the execute permission."
+	case errors.Is(err, ErrNotRegular):
+		return "Name a plain file."
+	}
+	return "Make it readable, or remove what names it."
+}
+
+// failure is the report of a file that is not read.
+func (s *Scanner) failure(name, why string, checks Checks, main bool, pos Pos) Diagnostic {
 	d := Diagnostic{Code: Log, Pos: pos, Prefix: s.prefix(), Text: fmt.Sprintf("Configuration file '%s' %s - skipping", name, why)}
 	if main || checks&CheckRead != 0 {
 		d.Code, d.Effect = FileNotFound, RefuseInclude
 	}
-	s.report(d)
+	return d
+}
+
+// excess reports, once for each of our limits, that the configuration cannot
+// be read as a whole. Without the rest of it nothing may be run.
+func (s *Scanner) excess(pos Pos, what, action string) {
+	if s.exceeded[what] {
+		return
+	}
+	s.exceeded[what] = true
+	s.report(Diagnostic{Code: General, Effect: Refuse, Pos: pos, Prefix: s.prefix(), Text: what + " - ignoring the rest", Action: action})
 }
 
 func join(dir, name string) string {
@@ -205,16 +266,18 @@ func join(dir, name string) string {
 
 // Limits of inclusion, far above what anyone needs.
 const (
-	maxDepth = 100
-	maxFiles = 10_000
+	maxDepth    = 30 // less than the symbolic links a path may lead through
+	maxFiles    = 10_000
+	maxPatterns = 50_000 // names and wildcards in includes
 )
 
 // maxAlternatives bounds the names one pattern with braces may give.
 const maxAlternatives = 1024
 
 // expandBraces gives the patterns that {a,b} alternatives stand for, in
-// order. A brace without partner is an ordinary character.
-func expandBraces(pattern string) []string {
+// order, and says whether these are all. A brace without partner is an
+// ordinary character.
+func expandBraces(pattern string) (patterns []string, all bool) {
 	done, todo := []string(nil), []string{pattern}
 	for len(todo) > 0 && len(done)+len(todo) <= maxAlternatives {
 		p := todo[0]
@@ -230,7 +293,7 @@ func expandBraces(pattern string) []string {
 		}
 		todo = append(expanded, todo...)
 	}
-	return done
+	return done, len(todo) == 0
 }
 
 // cutBraces finds the first pair of braces and its alternatives.

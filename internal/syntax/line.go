@@ -55,6 +55,12 @@ func (l Line) Again() (Line, bool) {
 	return cut, true
 }
 
+// Split is the line with the words it had when it was read.
+func (l Line) Split() Line {
+	l.Words, l.OpenQuote = splitWords(l.Text, l.Pos)
+	return l
+}
+
 // ParseLine splits one line of text, without the treatment of comments and
 // braces. Handlers are tested with it.
 func ParseLine(text string, pos Pos) Line { return makeLine(text, pos, true) }

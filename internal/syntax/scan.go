@@ -12,7 +12,14 @@ import (
 // and repetitions is refused.
 const MaxLines = 50_000
 
-// maxCopied is the same for the bytes that substitutions copy.
+// MaxBytes is how much the files of a configuration may have together, and
+// maxEmitted how many logical lines: far more than any has.
+const (
+	MaxBytes   = 64 << 20
+	maxEmitted = 4_000_000
+)
+
+// maxCopied is as MaxLines for the bytes that substitutions copy.
 const maxCopied = 64 << 20
 
 // Options is what a Scanner needs of the world.
@@ -25,6 +32,8 @@ type Options struct {
 	PlainMain bool
 	// Glob lists the existing paths that match a pattern of *, ? and [], sorted.
 	Glob func(pattern string) []string
+	// GlobStopped says that Glob did not look everywhere; nil: it always does.
+	GlobStopped func() bool
 	// Read gives the content of a file; see ErrDirectory and its neighbours.
 	Read func(path string) ([]byte, error)
 	// Getenv serves ${_ENV NAME}; nil: every variable is unset.
@@ -50,6 +59,10 @@ type Scanner struct {
 	emitted  int  // lines that came out of expansions
 	copied   int  // bytes that substitutions copied
 	gaveUp   bool // one of the two was too much
+	lines    int  // logical lines given
+	read     int  // bytes of files
+	patterns int  // names and wildcards that were included
+	exceeded map[string]bool
 	random   uint64
 	multiple bool // more than one file was read
 }
@@ -79,7 +92,7 @@ type collection struct {
 
 // NewScanner returns a Scanner that has opened nothing yet.
 func NewScanner(opt Options) *Scanner {
-	s := &Scanner{opt: opt, defs: map[string]definition{}}
+	s := &Scanner{opt: opt, defs: map[string]definition{}, exceeded: map[string]bool{}}
 	s.Seed(opt.Seed)
 	return s
 }
@@ -138,6 +151,11 @@ func (s *Scanner) Next() (Line, bool) {
 	}
 	line := s.queue[0]
 	s.queue = s.queue[1:]
+	if s.lines++; s.lines > maxEmitted {
+		s.excess(line.Pos, fmt.Sprintf("the configuration has more than %d lines", maxEmitted), "Remove what is no configuration.")
+		s.frames, s.queue = nil, nil
+		return Line{}, false
+	}
 	return line, true
 }
 
@@ -257,7 +275,7 @@ func (s *Scanner) expanded(text string, pos Pos) {
 		if !s.gaveUp {
 			s.gaveUp = true
 			s.report(Diagnostic{
-				Code: General, Pos: pos,
+				Code: General, Effect: Refuse, Pos: pos, Action: fmt.Sprintf("Repeat less, or write the lines out; %d lines are the limit.", MaxLines),
 				Text: fmt.Sprintf("definitions and repetitions give too much after %d lines - ignoring the rest", s.emitted-1),
 			})
 		}

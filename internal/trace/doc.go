@@ -26,6 +26,7 @@
 //
 // Guarantees: printing and parsing are inverses, byte for byte after the first
 // printing. Nothing here reads a clock. A trace begins with a group that has
-// not started, so that [Replay] needs nothing else; a group that took over
-// instances from another ([fsm.Group.Adopt]) cannot be recorded.
+// not started, so that [Replay] needs nothing else. A group that took over
+// instances from another ([fsm.Group.Adopt]) can be recorded only together with
+// it: [ReplayRecording] reads what a daemon has recorded of all its groups.
 package trace

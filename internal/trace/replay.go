@@ -66,10 +66,19 @@ func Replay(t *Trace) error {
 		}
 		now.Reset()
 		r.Step(g, epoch.Add(ev.At), ev.ID, ev.Event)
-		got := strings.Split(strings.TrimSuffix(now.String(), "\n"), "\n")[1:]
-		if !slices.Equal(want, got) {
-			return &Difference{Line: ev.N, Event: ev.String(), Want: want, Got: got}
+		if err := difference(ev, want, now.String()); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// difference compares what was recorded after an event with what a recorder has
+// written of it now.
+func difference(ev Line, want []string, now string) error {
+	got := strings.Split(strings.TrimSuffix(now, "\n"), "\n")[1:]
+	if slices.Equal(want, got) {
+		return nil
+	}
+	return &Difference{Line: ev.N, Event: ev.String(), Want: want, Got: got}
 }

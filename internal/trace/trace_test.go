@@ -65,15 +65,19 @@ var lines = []struct {
 		Line{Event: fsm.AddressLost{Addr: "192.0.2.100/24", Link: "eth0", Why: `removed by "ip"`}},
 	},
 	{
+		`   0.000000 0 < lost what=rule addr="100: from all lookup 5" link=eth0 why="was removed" more=2 unset`,
+		Line{Event: fsm.AddressLost{What: fsm.HeldRule, Addr: "100: from all lookup 5", Link: "eth0", Why: "was removed", More: 2, Unset: true}},
+	},
+	{
 		`   0.000000 0 < reconfigure addresses-added name="VI 1" version=2 vrid=7 ipv6 unicast addresses=2 priority=255 start-master ` +
 			`interval=2s down-adverts=4 nopreempt preempt-delay=1m0s lower-prio-no-advert higher-prio-send-advert ` +
-			`skip-address-check dont-track-primary garp-repeat=5 garp-delay=5s garp-refresh=1h0m0s garp-refresh-repeat=1 ` +
+			`skip-address-check dont-track-primary late-priority=150 garp-repeat=5 garp-delay=5s garp-refresh=1h0m0s garp-refresh-repeat=1 ` +
 			`garp-lower-repeat=3 garp-lower-delay=2s tracker=script:-20:reverse:chk tracker="file:0:normal:a: b" ` +
 			`config-fault="duplicate VRID" strict-compat`,
 		Line{Event: fsm.Reconfigured{AddressesAdded: true, Spec: &fsm.Spec{
 			Name: "VI 1", Version: 2, VRID: 7, IPv6: true, Unicast: true, Addresses: 2, Priority: 255, StartMaster: true,
 			AdvertInterval: 2 * time.Second, DownTimerAdverts: 4, NoPreempt: true, PreemptDelay: time.Minute,
-			LowerPrioNoAdvert: true, HigherPrioSendAdvert: true, SkipAddressCheck: true, DontTrackPrimary: true,
+			LowerPrioNoAdvert: true, HigherPrioSendAdvert: true, SkipAddressCheck: true, DontTrackPrimary: true, LatePriority: 150,
 			GARP: fsm.GARP{
 				Repeat: 5, Delay: 5 * time.Second, Refresh: time.Hour, RefreshRepeat: 1, LowerRepeat: 3, LowerDelay: 2 * time.Second,
 			},
@@ -114,6 +118,7 @@ var lines = []struct {
 	{`   0.000000 * = wake at=3.609375`, Line{ID: fsm.All, Wake: &Wake{Set: true, At: 3609375 * time.Microsecond}}},
 	{`   0.000000 * = wake`, Line{ID: fsm.All, Wake: &Wake{}}},
 	{`  -0.000001 0 < tick`, Line{At: -time.Microsecond, Event: fsm.Tick{}}},
+	{`   0.000000 * < slept for=1m30s`, Line{ID: fsm.All, Event: fsm.Slept{For: 90 * time.Second}}},
 	{`0.000000001 0 < tick`, Line{At: 1, Event: fsm.Tick{}}},
 	{`86400.000000 12 < tick`, Line{At: 24 * time.Hour, ID: 12, Event: fsm.Tick{}}},
 }
@@ -153,8 +158,8 @@ func TestLinesAreComplete(t *testing.T) {
 			t.Errorf("%s: no line sets every field", name)
 		}
 	}
-	if len(complete) != 21 {
-		t.Errorf("%d kinds of events and actions, want all 21", len(complete))
+	if len(complete) != 22 {
+		t.Errorf("%d kinds of events and actions, want all 22", len(complete))
 	}
 }
 
@@ -381,7 +386,7 @@ func genLine(t *rapid.T) Line {
 		}
 		for range rapid.IntRange(0, 3).Draw(t, "trackers") {
 			s.Trackers = append(s.Trackers, fsm.Tracker{
-				Kind: fsm.TrackKind(rapid.IntRange(0, int(fsm.TrackBFD)).Draw(t, "kind")), Name: text.Draw(t, "tracker"),
+				Kind: fsm.TrackKind(rapid.IntRange(0, int(fsm.TrackStatic)).Draw(t, "kind")), Name: text.Draw(t, "tracker"),
 				Weight: rapid.Int().Draw(t, "weight"), Reverse: rapid.Bool().Draw(t, "reverse"),
 			})
 		}
@@ -408,7 +413,7 @@ func genLine(t *rapid.T) Line {
 	case 6:
 		l.Event = fsm.Reconfigured{Spec: spec(), AddressesAdded: rapid.Bool().Draw(t, "added")}
 	case 7:
-		l.Event = fsm.AddressLost{Addr: text.Draw(t, "addr"), Link: text.Draw(t, "link"), Why: text.Draw(t, "why")}
+		l.Event = fsm.AddressLost{What: fsm.Held(rapid.IntRange(0, int(fsm.HeldRule)).Draw(t, "what")), More: rapid.Int().Draw(t, "more"), Unset: rapid.Bool().Draw(t, "unset"), Addr: text.Draw(t, "addr"), Link: text.Draw(t, "link"), Why: text.Draw(t, "why")}
 	case 8:
 		l.Action = &fsm.SendAdvert{Priority: rapid.Byte().Draw(t, "priority"), Source: addr.Draw(t, "source")}
 	case 9:

@@ -20,6 +20,9 @@ func (f *fields) writeEvent(ev fsm.Event) string {
 		return "stop"
 	case fsm.Tick:
 		return "tick"
+	case fsm.Slept:
+		f.duration("for", &e.For)
+		return "slept"
 	case *fsm.AdvertReceived:
 		f.advert(e)
 		return "advert"
@@ -60,6 +63,10 @@ func (f *fields) readEvent(word string) fsm.Event {
 		return e
 	case "tick":
 		return fsm.Tick{}
+	case "slept":
+		var e fsm.Slept
+		f.duration("for", &e.For)
+		return e
 	case "advert":
 		var e fsm.AdvertReceived
 		f.advert(&e)
@@ -285,9 +292,12 @@ func (f *fields) silent(e *fsm.PeerSilent) {
 }
 
 func (f *fields) lost(e *fsm.AddressLost) {
+	name(f, "what", &e.What, fsm.HeldRule, false)
 	f.text("addr", &e.Addr)
 	f.text("link", &e.Link)
 	f.text("why", &e.Why)
+	f.number("more", &e.More)
+	f.flag("unset", &e.Unset)
 }
 
 func (f *fields) reconfigured(e *fsm.Reconfigured) {
@@ -351,6 +361,7 @@ func (f *fields) spec(s *fsm.Spec) {
 	f.flag("higher-prio-send-advert", &s.HigherPrioSendAdvert)
 	f.flag("skip-address-check", &s.SkipAddressCheck)
 	f.flag("dont-track-primary", &s.DontTrackPrimary)
+	f.small("late-priority", &s.LatePriority)
 	f.number("garp-repeat", &s.GARP.Repeat)
 	f.duration("garp-delay", &s.GARP.Delay)
 	f.duration("garp-refresh", &s.GARP.Refresh)
@@ -397,7 +408,7 @@ func parseTracker(s string) (fsm.Tracker, error) {
 	if t.Weight, err = strconv.Atoi(weight); err != nil || !ok || sense != "normal" && sense != "reverse" {
 		return t, fmt.Errorf("%q: want KIND:WEIGHT:normal:NAME or KIND:WEIGHT:reverse:NAME", s)
 	}
-	for k := fsm.TrackInterface; k <= fsm.TrackBFD; k++ {
+	for k := fsm.TrackInterface; k <= fsm.TrackStatic; k++ {
 		if k.String() == kind {
 			t.Kind = k
 			return t, nil

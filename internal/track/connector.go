@@ -1,6 +1,7 @@
 package track
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -21,6 +22,7 @@ type procEvent struct {
 	kind   eventKind
 	pid    int
 	parent int // of a fork
+	size   int // of lost: the receive buffer has this many bytes now; 0: as before
 }
 
 type eventKind uint8
@@ -49,35 +51,94 @@ const gather = 20 * time.Millisecond
 // maxBatch bounds what is gathered. The socket's buffer holds less.
 const maxBatch = 1 << 16
 
-// ackTimeout is how long the kernel may take to confirm the subscription. A
-// kernel that does not serve us here says nothing at all.
-const ackTimeout = 200 * time.Millisecond
+// answerTime is how long the kernel may take to confirm the subscription, and to
+// report an event. A kernel that does not serve us here says nothing at all.
+const answerTime = 200 * time.Millisecond
 
 // listen subscribes to the process events of the kernel. They exist in the
-// initial network and process namespaces only. They come in batches, in their
-// order. The channel is closed when ctx ends or the socket fails.
-func listen(ctx context.Context) (<-chan []procEvent, error) {
-	conn, err := socket.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM, unix.NETLINK_CONNECTOR, "process-events", nil)
+// initial network and process namespaces only: from another network namespace it
+// tries to listen in that one, which takes CAP_SYS_ADMIN; elsewhere tells that it
+// did. Events come in batches, in their order. The channel is closed when ctx
+// ends or the socket fails.
+func listen(ctx context.Context, buf Buffer) (events <-chan []procEvent, elsewhere bool, err error) {
+	conn, err := connect(ctx, buf, &socket.Config{})
 	if err != nil {
-		return nil, fmt.Errorf("process events: %w", err)
+		spaces := foreignNetNS()
+		for _, ns := range spaces {
+			if conn == nil {
+				conn, _ = connect(ctx, buf, &socket.Config{NetNS: int(ns.Fd())}) // the first error tells more
+			}
+			_ = ns.Close()
+		}
+		elsewhere = conn != nil
 	}
-	if err := subscribe(ctx, conn); err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("process events: %w", err)
+	if conn == nil {
+		return nil, false, fmt.Errorf("process events: %w", err)
 	}
-	events := make(chan []procEvent)
+	batches := make(chan []procEvent)
 	go func() {
-		defer close(events)
+		defer close(batches)
 		defer conn.Close()
-		receive(ctx, conn, events)
+		receive(ctx, conn, buf, batches)
 	}()
-	return events, nil
+	return batches, elsewhere, nil
+}
+
+// Buffer is the receive buffer for process events: a burst of forks should fit. If
+// it does not, everything is looked at again, and the buffer made larger.
+type Buffer struct {
+	Size  int  // bytes; 0: a mebibyte
+	Force bool // beyond the limit of the system (net.core.rmem_max)
+}
+
+const (
+	usualBuffer   = 1 << 20
+	largestBuffer = 64 << 20
+)
+
+func (b Buffer) size() int {
+	if b.Size <= 0 {
+		return usualBuffer
+	}
+	return b.Size
+}
+
+func (b Buffer) set(conn *socket.Conn) error {
+	if b.Size <= 0 || b.Force {
+		return conn.SetReadBuffer(b.size()) // by force, if that is allowed
+	}
+	return conn.SetsockoptInt(unix.SOL_SOCKET, unix.SO_RCVBUF, b.Size)
+}
+
+// grow makes the buffer twice as large; 0: it is not made larger.
+func (b *Buffer) grow(conn *socket.Conn) int {
+	larger := Buffer{2 * b.size(), b.Force || b.Size <= 0}
+	if larger.Size > largestBuffer || larger.set(conn) != nil {
+		return 0
+	}
+	*b = larger
+	return larger.Size
+}
+
+// connect opens a socket on which process events are known to arrive.
+func connect(ctx context.Context, buf Buffer, cfg *socket.Config) (*socket.Conn, error) {
+	conn, err := socket.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM, unix.NETLINK_CONNECTOR, "process-events", cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err = subscribe(ctx, conn, buf); err == nil {
+		err = prove(ctx, conn)
+	}
+	if err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return conn, nil
 }
 
 // subscribe asks for the events and waits for the kernel's consent.
-func subscribe(ctx context.Context, conn *socket.Conn) error {
-	// A burst of forks should fit; if it does not we look at /proc again.
-	if err := conn.SetReadBuffer(1 << 20); err != nil {
+func subscribe(ctx context.Context, conn *socket.Conn, buf Buffer) error {
+	if err := buf.set(conn); err != nil {
 		return err
 	}
 	if err := conn.SetBPF(eventFilter()); err != nil {
@@ -91,34 +152,68 @@ func subscribe(ctx context.Context, conn *socket.Conn) error {
 	if err := conn.Sendto(ctx, req.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
+	return await(ctx, conn, errNotOffered, func(b []byte, from unix.Sockaddr) (bool, error) {
+		no, ok := ack(b, from)
+		if ok && no != 0 {
+			return true, syscall.Errno(no)
+		}
+		return ok, nil
+	})
+}
+
+var (
+	errNotOffered = errors.New("the kernel does not offer them here")
+	errNotOurs    = errors.New("none arrive of our own process")
+)
+
+// prove makes an event of our own and waits for it: a kernel may consent and
+// report to another namespace, or number processes otherwise than we do.
+func prove(ctx context.Context, conn *socket.Conn) error {
+	// Writing a name, the old one too, is an event of its own.
+	name, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile("/proc/self/comm", bytes.TrimSuffix(name, []byte("\n")), 0); err != nil {
+		return err
+	}
+	pid := os.Getpid()
+	return await(ctx, conn, errNotOurs, func(b []byte, from unix.Sockaddr) (bool, error) {
+		ev, ok := parseEvent(b, from)
+		return ok && ev.kind == renamed && ev.pid == pid, nil
+	})
+}
+
+// await reads messages until one is the right one. It returns late when none is
+// in time.
+func await(ctx context.Context, conn *socket.Conn, late error, right func([]byte, unix.Sockaddr) (bool, error)) error {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	buf := make([]byte, 4096)
 	for {
 		n, from, err := conn.Recvfrom(ctx, buf, 0)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-			return errors.New("the kernel does not offer them here")
+			return late
+		case errors.Is(err, unix.ENOBUFS): // the busiest of hosts; what matters may still come
 		case err != nil:
 			return err
-		}
-		if no, ok := ack(buf[:n], from); ok {
-			if no != 0 {
-				return syscall.Errno(no)
+		default:
+			if ok, err := right(buf[:n], from); ok || err != nil {
+				return err
 			}
-			return nil
 		}
 	}
 }
 
 // receive hands on batches of events until ctx ends or the socket fails.
-func receive(ctx context.Context, conn *socket.Conn, events chan<- []procEvent) {
+func receive(ctx context.Context, conn *socket.Conn, size Buffer, events chan<- []procEvent) {
 	raw, err := conn.SyscallConn()
 	if err != nil {
 		return
 	}
 	defer context.AfterFunc(ctx, func() { conn.Close() })() // a waiting read ends
-	r := reader{buf: make([]byte, 4096)}
+	r := reader{buf: make([]byte, 4096), lost: func() int { return size.grow(conn) }}
 	pause := time.NewTimer(gather)
 	defer pause.Stop()
 	for {
@@ -151,6 +246,7 @@ type reader struct {
 	buf   []byte
 	batch []procEvent
 	err   error
+	lost  func() int // makes the receive buffer larger
 }
 
 // first reads one message; it reports false to wait for it.
@@ -170,7 +266,7 @@ func (r *reader) read(fd uintptr) bool {
 	case errors.Is(err, unix.EAGAIN):
 		return false
 	case errors.Is(err, unix.ENOBUFS):
-		r.batch = append(r.batch, procEvent{kind: lost})
+		r.batch = append(r.batch, procEvent{kind: lost, size: r.lost()})
 	case errors.Is(err, unix.EINTR):
 	case err != nil:
 		r.err = err

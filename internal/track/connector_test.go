@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/mdlayher/socket"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
@@ -36,12 +37,12 @@ func TestEvents(t *testing.T) {
 		ok   bool
 		pass bool // the filter lets it through
 	}{
-		{"fork", message(netlink.PROC_EVENT_FORK, 101, 100, 200, 200), procEvent{forked, 200, 100}, true, true},
+		{"fork", message(netlink.PROC_EVENT_FORK, 101, 100, 200, 200), procEvent{kind: forked, pid: 200, parent: 100}, true, true},
 		{"new thread", message(netlink.PROC_EVENT_FORK, 100, 100, 101, 100), procEvent{}, false, false},
-		{"exec", message(netlink.PROC_EVENT_EXEC, 100, 100), procEvent{execed, 100, 0}, true, true},
-		{"name", message(netlink.PROC_EVENT_COMM, 100, 100, 0x41414141), procEvent{renamed, 100, 0}, true, true},
+		{"exec", message(netlink.PROC_EVENT_EXEC, 100, 100), procEvent{kind: execed, pid: 100, parent: 0}, true, true},
+		{"name", message(netlink.PROC_EVENT_COMM, 100, 100, 0x41414141), procEvent{kind: renamed, pid: 100, parent: 0}, true, true},
 		{"name of a thread", message(netlink.PROC_EVENT_COMM, 101, 100), procEvent{}, false, false},
-		{"exit", message(netlink.PROC_EVENT_EXIT, 100, 100, 256, 17), procEvent{exited, 100, 0}, true, true},
+		{"exit", message(netlink.PROC_EVENT_EXIT, 100, 100, 256, 17), procEvent{kind: exited, pid: 100, parent: 0}, true, true},
 		{"exit of a thread", message(netlink.PROC_EVENT_EXIT, 101, 100), procEvent{}, false, false},
 		{"acknowledgement", message(netlink.PROC_EVENT_NONE, 0), procEvent{}, false, true},
 		{"user", message(netlink.PROC_EVENT_UID, 100, 100), procEvent{}, false, false},
@@ -100,4 +101,31 @@ func FuzzEvent(f *testing.F) {
 		}
 		ack(b, kernel)
 	})
+}
+
+// A receive buffer in which events were lost is made twice as large, up to a bound.
+func TestBufferGrows(t *testing.T) {
+	conn, err := socket.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM, unix.NETLINK_ROUTE, "buffer", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	b := Buffer{Size: 4096}
+	if err := b.set(conn); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.grow(conn); got != 8192 {
+		t.Errorf("grown to %d", got)
+	}
+	if got, err := conn.GetsockoptInt(unix.SOL_SOCKET, unix.SO_RCVBUF); err != nil || got != 2*8192 { // the kernel doubles it
+		t.Errorf("the kernel has %d, %v", got, err)
+	}
+	b = Buffer{}
+	if got := b.grow(conn); got != 2*usualBuffer {
+		t.Errorf("the usual one has grown to %d", got)
+	}
+	b = Buffer{Size: largestBuffer}
+	if got := b.grow(conn); got != 0 {
+		t.Errorf("the largest one has grown to %d", got)
+	}
 }

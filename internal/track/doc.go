@@ -1,6 +1,7 @@
 // Package track watches what an instance depends on outside of VRRP: scripts
-// that are run again and again, and processes that have to be there. Each
-// tracker gives a verdict, good or bad, and says so when it changes.
+// that are run again and again, processes that have to be there, and numbers in
+// files. Each tracker gives a verdict, good or bad, or for a file its number, and
+// says so when it changes.
 //
 // Guarantees:
 //

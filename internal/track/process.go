@@ -19,6 +19,8 @@ type ProcessOptions struct {
 	// Poll is how often /proc is looked at where there are no process events.
 	// 0: one second.
 	Poll time.Duration
+	// Buffer is for the process events.
+	Buffer Buffer
 	// PollOnly does without process events.
 	PollOnly bool
 }
@@ -45,15 +47,17 @@ const (
 
 // ProcessSet counts processes. It looks at all of them when it starts, then
 // follows the process events of the kernel, looking at the process of an event
-// only, and at all every 30 seconds in case something was missed. Where there
-// are no process events (another network or process namespace than the initial
-// one, no CAP_NET_ADMIN) it looks at all every second.
+// only, and at all every 30 seconds in case something was missed. Process events
+// are those of the initial network namespace, wherever this process is. Where
+// they cannot be had (another process namespace than the initial one, a
+// container, no CAP_NET_ADMIN) it looks at all every second. It logs which of
+// these it does.
 type ProcessSet struct {
 	opt    ProcessOptions
 	census *census
 	procs  []*proc
 	ready  chan struct{}
-	listen func(context.Context) (<-chan []procEvent, error)
+	listen func(context.Context, Buffer) (events <-chan []procEvent, elsewhere bool, err error)
 	blind  bool // /proc could not be read the last time
 
 	mu     sync.Mutex // guards states and mode
@@ -101,8 +105,8 @@ func (s *ProcessSet) State() []ProcessState {
 	return append([]ProcessState(nil), s.states...)
 }
 
-// Mode says how processes are followed: "process events", "polling", or
-// nothing before Run.
+// Mode says how processes are followed: "process events", "process events of the
+// initial network namespace", "polling", or nothing before Run.
 func (s *ProcessSet) Mode() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,13 +123,24 @@ func (s *ProcessSet) Run(ctx context.Context) error {
 	}
 	// Subscribed before the first look, so that nothing falls between.
 	var events <-chan []procEvent
+	mode := polling
 	if !s.opt.PollOnly {
+		var elsewhere bool
 		var err error
-		if events, err = s.listen(ctx); err != nil && ctx.Err() == nil {
+		events, elsewhere, err = s.listen(ctx, s.opt.Buffer)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
 			s.log(spawn.Info, "Looking for tracked processes every %v: %v", s.opt.Poll, err)
+		default:
+			mode = "process events"
+			if elsewhere {
+				mode += " of the initial network namespace"
+			}
+			s.log(spawn.Info, "Following tracked processes by %s", mode)
 		}
 	}
-	s.setMode(events)
+	s.setMode(mode)
 	if s.scan() != nil {
 		s.settle(time.Now(), false)
 	}
@@ -154,13 +169,13 @@ func (s *ProcessSet) scan() []int {
 	return append([]int{}, found...)
 }
 
-func (s *ProcessSet) setMode(events <-chan []procEvent) {
+// polling is the mode without process events.
+const polling = "polling"
+
+func (s *ProcessSet) setMode(mode string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mode = "polling"
-	if events != nil {
-		s.mode = "process events"
-	}
+	s.mode = mode
 }
 
 // period is the time between two looks at everything.
@@ -210,7 +225,7 @@ func (s *ProcessSet) follow(ctx context.Context, events <-chan []procEvent) {
 				}
 				events = nil
 				s.log(spawn.Alert, "Process events have failed: looking for tracked processes every %v", s.opt.Poll)
-				s.setMode(nil)
+				s.setMode(polling)
 				look.Reset(0)
 				continue
 			}
@@ -255,6 +270,9 @@ func (s *ProcessSet) take(batch []procEvent) (complete bool) {
 		switch ev.kind {
 		case lost:
 			complete = false
+			if ev.size > 0 {
+				s.log(spawn.Info, "Setting global_def process_monitor_rcv_bufs to %d - recommend updating configuration file", ev.size)
+			}
 		case forked:
 			// The child is what its parent is until it executes something else.
 			if match := c.pids[ev.parent]; match != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/holdfast-ha/holdfast/internal/nettest"
 	"github.com/holdfast-ha/holdfast/internal/spawn"
 )
 
@@ -44,12 +45,16 @@ func play(t *testing.T, poll bool, cfgs []ProcessConfig, before func(p *processS
 	p.set = NewProcessSet(cfgs, ProcessOptions{
 		PollOnly: poll,
 		Verdict:  func(name string, good bool, why string) { p.say("%s %v: %s", name, good, why) },
-		Log:      func(l spawn.Level, text string) { p.say("log %v %s", l, text) },
+		Log: func(l spawn.Level, text string) {
+			if !strings.HasPrefix(text, "Following tracked processes") {
+				p.say("log %v %s", l, text)
+			}
+		},
 	})
 	p.set.census.procs.root = p.root
-	p.set.listen = func(ctx context.Context) (<-chan []procEvent, error) {
+	p.set.listen = func(ctx context.Context, _ Buffer) (<-chan []procEvent, bool, error) {
 		if p.events == nil {
-			return nil, errors.New("process events: not here")
+			return nil, false, errors.New("process events: not here")
 		}
 		out := make(chan []procEvent)
 		go func() {
@@ -66,7 +71,7 @@ func play(t *testing.T, poll bool, cfgs []ProcessConfig, before func(p *processS
 				}
 			}
 		}()
-		return out, nil
+		return out, false, nil
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
@@ -92,7 +97,7 @@ func TestProcessSet(t *testing.T) {
 	delayed := []ProcessConfig{{Name: "p", Process: "a", QuorumMax: NoMaximum, ForkDelay: 3 * time.Second, TerminateDelay: 2 * time.Second}}
 	running := func(p *processStage) { p.put(10, "a", "a\x00") }
 	nothing := func(p *processStage) { p.put(9, "shell", "sh\x00") }
-	exit := func(p *processStage) { p.drop(10); p.send(procEvent{exited, 10, 0}) }
+	exit := func(p *processStage) { p.drop(10); p.send(procEvent{kind: exited, pid: 10, parent: 0}) }
 
 	const (
 		good   = "true: process p has its quorum (1 running)"
@@ -118,9 +123,9 @@ func TestProcessSet(t *testing.T) {
 			[]doing{
 				{time.Second, func(p *processStage) {
 					p.put(20, "a", "a\x00")
-					p.send(procEvent{forked, 20, 9}, procEvent{execed, 20, 0})
+					p.send(procEvent{kind: forked, pid: 20, parent: 9}, procEvent{kind: execed, pid: 20, parent: 0})
 				}},
-				{time.Second, func(p *processStage) { p.drop(20); p.send(procEvent{exited, 20, 0}) }},
+				{time.Second, func(p *processStage) { p.drop(20); p.send(procEvent{kind: exited, pid: 20, parent: 0}) }},
 				{time.Second, pause},
 			},
 			[]string{"0s p " + bad, "1s " + gained, "1s p " + good, "2s " + lost1, "2s p " + bad},
@@ -131,7 +136,7 @@ func TestProcessSet(t *testing.T) {
 				{time.Second, func(p *processStage) {
 					p.drop(10)
 					p.put(11, "a", "a\x00")
-					p.send(procEvent{exited, 10, 0}, procEvent{execed, 11, 0})
+					p.send(procEvent{kind: exited, pid: 10, parent: 0}, procEvent{kind: execed, pid: 11, parent: 0})
 				}},
 				{time.Second, pause},
 			},
@@ -142,8 +147,8 @@ func TestProcessSet(t *testing.T) {
 			[]ProcessConfig{{Name: "p", Process: "a", QuorumMax: 1}},
 			running,
 			[]doing{
-				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{forked, 11, 10}) }},
-				{time.Second, func(p *processStage) { p.put(11, "sh", ""); p.send(procEvent{execed, 11, 0}) }},
+				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{kind: forked, pid: 11, parent: 10}) }},
+				{time.Second, func(p *processStage) { p.put(11, "sh", ""); p.send(procEvent{kind: execed, pid: 11, parent: 0}) }},
 				{time.Second, pause},
 			},
 			[]string{
@@ -155,8 +160,8 @@ func TestProcessSet(t *testing.T) {
 		{
 			"a new name", false, one, running,
 			[]doing{
-				{time.Second, func(p *processStage) { p.put(10, "b", "a\x00"); p.send(procEvent{renamed, 10, 0}) }},
-				{time.Second, func(p *processStage) { p.put(10, "a", "a\x00"); p.send(procEvent{renamed, 10, 0}) }},
+				{time.Second, func(p *processStage) { p.put(10, "b", "a\x00"); p.send(procEvent{kind: renamed, pid: 10, parent: 0}) }},
+				{time.Second, func(p *processStage) { p.put(10, "a", "a\x00"); p.send(procEvent{kind: renamed, pid: 10, parent: 0}) }},
 				{time.Second, pause},
 			},
 			[]string{"0s p " + good, "1s " + lost1, "1s p " + bad, "2s " + gained, "2s p " + good},
@@ -170,7 +175,7 @@ func TestProcessSet(t *testing.T) {
 			"an end is forgotten when there is a new one in time", false, delayed, running,
 			[]doing{
 				{time.Second, exit},
-				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{execed, 11, 0}) }},
+				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{kind: execed, pid: 11, parent: 0}) }},
 				{time.Second, exit},
 				{10 * time.Second, pause},
 			},
@@ -179,7 +184,7 @@ func TestProcessSet(t *testing.T) {
 		{
 			"an exec waits for no delay", false, delayed, nothing,
 			[]doing{
-				{time.Second, func(p *processStage) { p.put(10, "a", "a\x00"); p.send(procEvent{execed, 10, 0}) }},
+				{time.Second, func(p *processStage) { p.put(10, "a", "a\x00"); p.send(procEvent{kind: execed, pid: 10, parent: 0}) }},
 				{10 * time.Second, pause},
 			},
 			[]string{"0s p " + bad, "1s " + gained, "1s p " + good},
@@ -189,7 +194,7 @@ func TestProcessSet(t *testing.T) {
 			[]ProcessConfig{{Name: "p", Process: "a", Quorum: 2, QuorumMax: NoMaximum, ForkDelay: 3 * time.Second}},
 			running,
 			[]doing{
-				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{forked, 11, 10}) }},
+				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{kind: forked, pid: 11, parent: 10}) }},
 				{10 * time.Second, pause},
 			},
 			[]string{
@@ -202,8 +207,8 @@ func TestProcessSet(t *testing.T) {
 			[]ProcessConfig{{Name: "p", Process: "a", Quorum: 2, QuorumMax: NoMaximum, ForkDelay: 3 * time.Second}},
 			running,
 			[]doing{
-				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{forked, 11, 10}) }},
-				{time.Second, func(p *processStage) { p.put(12, "a", ""); p.send(procEvent{execed, 12, 0}) }},
+				{time.Second, func(p *processStage) { p.put(11, "a", ""); p.send(procEvent{kind: forked, pid: 11, parent: 10}) }},
+				{time.Second, func(p *processStage) { p.put(12, "a", ""); p.send(procEvent{kind: execed, pid: 12, parent: 0}) }},
 				{time.Second, pause},
 			},
 			[]string{
@@ -220,7 +225,7 @@ func TestProcessSet(t *testing.T) {
 			func(p *processStage) { p.put(10, "a", ""); p.put(20, "b", "") },
 			[]doing{
 				{time.Second, exit},
-				{time.Second, func(p *processStage) { p.drop(20); p.send(procEvent{exited, 20, 0}) }},
+				{time.Second, func(p *processStage) { p.drop(20); p.send(procEvent{kind: exited, pid: 20, parent: 0}) }},
 				{time.Second, pause},
 			},
 			[]string{
@@ -232,11 +237,12 @@ func TestProcessSet(t *testing.T) {
 		{
 			"lost events: everything is looked at", false, one, running,
 			[]doing{
-				{time.Second, func(p *processStage) { p.drop(10); p.send(procEvent{kind: lost}) }},
+				{time.Second, func(p *processStage) { p.drop(10); p.send(procEvent{kind: lost, size: 1 << 21}) }},
 				{time.Second, pause},
 			},
 			[]string{
-				"0s p " + good, "1s log detail Process events were lost: looking for tracked processes again",
+				"0s p " + good, "1s log info Setting global_def process_monitor_rcv_bufs to 2097152 - recommend updating configuration file",
+				"1s log detail Process events were lost: looking for tracked processes again",
 				"1.2s " + lost1, "1.2s p " + bad,
 			},
 		},
@@ -251,7 +257,7 @@ func TestProcessSet(t *testing.T) {
 		{
 			"a process on its way out is not kept", false, one, running,
 			[]doing{
-				{time.Second, func(p *processStage) { p.send(procEvent{exited, 10, 0}) }}, // still in /proc
+				{time.Second, func(p *processStage) { p.send(procEvent{kind: exited, pid: 10, parent: 0}) }}, // still in /proc
 				{29*time.Second + 50*time.Millisecond, func(p *processStage) { p.drop(10) }},
 				{time.Second, pause},
 			},
@@ -350,63 +356,76 @@ func TestProcessState(t *testing.T) {
 		play(t, false, cfgs, func(p *processStage) { p.put(10, "a", "") },
 			doing{time.Second, check("start",
 				ProcessState{Name: "p", Count: 1, Known: true, Good: true}, ProcessState{Name: "q", Count: 1, Known: true})},
-			doing{0, func(p *processStage) { p.send(procEvent{forked, 11, 10}) }},
+			doing{0, func(p *processStage) { p.send(procEvent{kind: forked, pid: 11, parent: 10}) }},
 			doing{time.Second, check("fork",
 				ProcessState{Name: "p", Count: 2, Known: true, Good: true}, ProcessState{Name: "q", Count: 2, Known: true, ForkPending: true})},
-			doing{0, func(p *processStage) { p.send(procEvent{exited, 10, 0}, procEvent{exited, 11, 0}) }},
+			doing{0, func(p *processStage) {
+				p.send(procEvent{kind: exited, pid: 10, parent: 0}, procEvent{kind: exited, pid: 11, parent: 0})
+			}},
 			doing{time.Second, check("exit",
 				ProcessState{Name: "p", Known: true, Good: true, TerminatePending: true}, ProcessState{Name: "q", Known: true})},
 		)
 	})
 }
 
-// A real process, followed by events where this kernel has them for us, and by
-// polling.
+// A real process, followed by events where this kernel has them for us, also
+// from within another network namespace, and by polling.
 func TestProcessReal(t *testing.T) {
-	for _, poll := range []bool{true, false} {
-		t.Run(map[bool]string{true: "polling", false: "events"}[poll], func(t *testing.T) {
-			name := fmt.Sprintf("hf-%d", os.Getpid())
-			prog := filepath.Join(t.TempDir(), name)
-			copyFile(t, "/bin/sleep", prog)
-			verdicts := make(chan string, 10)
-			set := NewProcessSet([]ProcessConfig{{Name: "p", Process: name, QuorumMax: NoMaximum}}, ProcessOptions{
-				PollOnly: poll, Poll: 20 * time.Millisecond,
-				Verdict: func(_ string, _ bool, why string) { verdicts <- why },
-				Log:     func(_ spawn.Level, text string) { t.Log(text) },
-			})
-			ctx, cancel := context.WithCancel(t.Context())
-			done := make(chan struct{})
-			go func() { defer close(done); _ = set.Run(ctx) }()
-			defer func() { cancel(); <-done }()
-			expect := func(want string) {
-				t.Helper()
-				select {
-				case got := <-verdicts:
-					if got != want {
-						t.Errorf("%q, want %q", got, want)
-					}
-				case <-time.After(10 * time.Second):
-					t.Fatalf("no verdict, want %q", want)
-				}
+	here := func(f func() error) error { return f() }
+	t.Run("polling", func(t *testing.T) { realProcess(t, here, "polling") })
+	t.Run("events", func(t *testing.T) { realProcess(t, here, "process events") })
+	t.Run("other network namespace", func(t *testing.T) {
+		nettest.Require(t)
+		realProcess(t, nettest.NewT(t, "blue").Do, "process events of the initial network namespace")
+	})
+}
+
+// realProcess follows a process with a set that runs where in says.
+func realProcess(t *testing.T, in func(func() error) error, mode string) {
+	name := fmt.Sprintf("hf-%d", os.Getpid())
+	prog := filepath.Join(t.TempDir(), name)
+	copyFile(t, "/bin/sleep", prog)
+	verdicts := make(chan string, 10)
+	set := NewProcessSet([]ProcessConfig{{Name: "p", Process: name, QuorumMax: NoMaximum}}, ProcessOptions{
+		PollOnly: mode == "polling", Poll: 20 * time.Millisecond,
+		Verdict: func(_ string, _ bool, why string) { verdicts <- why },
+		Log:     func(_ spawn.Level, text string) { t.Log(text) },
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = in(func() error { return set.Run(ctx) }) }()
+	defer func() { cancel(); <-done }()
+	expect := func(want string) {
+		t.Helper()
+		select {
+		case got := <-verdicts:
+			if got != want {
+				t.Errorf("%q, want %q", got, want)
 			}
-			expect("process p has no quorum (0 running, at least 1 wanted)")
-			<-set.Ready()
-			if !poll && set.Mode() != "process events" {
-				t.Skip("no process events here: they need the initial namespaces and CAP_NET_ADMIN")
-			}
-			cmd := exec.Command(prog, "60")
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			expect("process p has its quorum (1 running)")
-			if err := cmd.Process.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			// Not waited for: a zombie does not count.
-			expect("process p has no quorum (0 running, at least 1 wanted)")
-			_ = cmd.Wait()
-		})
+		case <-time.After(10 * time.Second):
+			t.Fatalf("no verdict, want %q", want)
+		}
 	}
+	expect("process p has no quorum (0 running, at least 1 wanted)")
+	<-set.Ready()
+	switch got := set.Mode(); {
+	case got == mode:
+	case got == "polling":
+		t.Skip("no process events here: they need the initial process namespace, CAP_NET_ADMIN and, from another network namespace, CAP_SYS_ADMIN")
+	default:
+		t.Fatalf("mode %q, want %q", got, mode)
+	}
+	cmd := exec.Command(prog, "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	expect("process p has its quorum (1 running)")
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	// Not waited for: a zombie does not count.
+	expect("process p has no quorum (0 running, at least 1 wanted)")
+	_ = cmd.Wait()
 }
 
 func copyFile(t *testing.T, from, to string) {

@@ -34,8 +34,11 @@ type ScriptConfig struct {
 	// Verdict is told of the first verdict and of each change. why fits into
 	// a sentence: "script chk failed (exit 1)".
 	Verdict func(name string, good bool, why string)
-	Log     spawn.LogFunc
-	Launch  Launcher // nil: spawn.Run
+	// Said, when set, hears what a run that failed has printed, if Cmd asks for
+	// that, each time that the log does.
+	Said   func(name string, lines []string)
+	Log    spawn.LogFunc
+	Launch Launcher // nil: spawn.Run
 }
 
 // ScriptPhase says what a script is doing.
@@ -281,6 +284,15 @@ func (s *Script) judge(r spawn.Result) {
 	s.publish(func(st *ScriptState) { st.Restored = false })
 	for _, line := range lines {
 		s.log(spawn.Info, "%s", line)
+	}
+	if len(lines) > 0 && !r.OK() { // once, not at each run that fails alike
+		said := r.Said()
+		for _, line := range said {
+			s.log(spawn.Info, "Script %s said: %s", s.cfg.Name, line)
+		}
+		if len(said) > 0 && s.cfg.Said != nil {
+			s.cfg.Said(s.cfg.Name, said)
+		}
 	}
 	if changed && s.cfg.Verdict != nil {
 		s.cfg.Verdict(s.cfg.Name, s.counter.good(), s.counter.why(&r))

@@ -1,7 +1,8 @@
 // Bench compares the daemon with Debian's keepalived, side by side in one run,
 // in network namespaces of its own: how long a takeover takes beyond what the
 // protocol's timers demand, after a crash and after an orderly stop, how much
-// memory one instance needs, and how much processor time at rest.
+// memory one instance needs, how much processor time at rest, and how long a
+// test of a configuration takes.
 //
 // It needs root, or root in a user namespace, and the keepalived package.
 package main
@@ -32,6 +33,8 @@ func main() {
 	flag.StringVar(&b.programs[0], "holdfast", "bin/holdfast", "the daemon to measure")
 	flag.StringVar(&b.programs[1], "keepalived", interop.Keepalived, "the daemon to compare with")
 	flag.IntVar(&b.runs, "runs", 7, "takeovers of each kind, of which the median counts")
+	flag.IntVar(&b.tests, "tests", 9, "configuration tests of each kind, of which the median counts")
+	flag.BoolVar(&b.testsOnly, "tests-only", false, "measure configuration tests and nothing else")
 	flag.DurationVar(&b.idle, "idle", 20*time.Second, "how long to watch the daemons at rest")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
@@ -47,6 +50,9 @@ type bench struct {
 	programs [2]string
 	runs     int
 	idle     time.Duration
+
+	tests     int
+	testsOnly bool
 }
 
 // row is a line of the table: less is better.
@@ -57,7 +63,7 @@ type row struct {
 }
 
 func (b *bench) run(ctx context.Context, out io.Writer) error {
-	if b.runs < 1 {
+	if b.runs < 1 || b.tests < 1 {
 		return errors.New("at least one run is needed")
 	}
 	for i, path := range b.programs {
@@ -69,6 +75,14 @@ func (b *bench) run(ctx context.Context, out io.Writer) error {
 		if b.programs[i], err = filepath.Abs(found); err != nil {
 			return err
 		}
+	}
+	if b.testsOnly {
+		rows, err := b.configTests(ctx)
+		if err != nil {
+			return err
+		}
+		table(out, rows)
+		return b.growth(ctx, out)
 	}
 	fmt.Fprintf(out, "%d takeovers of each kind at 100 ms adverts, then %v at rest at 1 s adverts; %s\n\n",
 		b.runs, b.idle, machine())
@@ -93,8 +107,12 @@ func (b *bench) run(ctx context.Context, out io.Writer) error {
 	rows = append(rows,
 		row{"memory with one instance (PSS)", memory, "%.1f MB"},
 		row{"processor time at rest, 1 s adverts", cpu, "%.3f %%"})
-	table(out, rows)
-	return nil
+	tests, err := b.configTests(ctx)
+	if err != nil {
+		return fmt.Errorf("configuration test: %w", err)
+	}
+	table(out, append(rows, tests...))
+	return b.growth(ctx, out)
 }
 
 // takeovers measures the programs in turn, so that both see the same machine.

@@ -1,10 +1,12 @@
-package config
+package findings
 
 import (
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/holdfast-ha/holdfast/internal/config"
 )
 
 // TestExamples loads the configurations of the guides our users come from.
@@ -20,13 +22,9 @@ func TestExamples(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f := permissive(string(text))
-			f.content["f.conf"] = string(text)
-			cfg, diags := Load("f.conf", Options{Test: true, Host: f.host()})
+			opt := config.Options{Test: true, Seed: 1}
+			opt.Host = (&Description{}).Host(file, opt)
+			cfg, diags := config.Load(file, opt)
 			if diags.Fatal() || len(cfg.Instances) == 0 {
 				t.Errorf("refused with %d instances", len(cfg.Instances))
 			}

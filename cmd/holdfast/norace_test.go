@@ -1,0 +1,6 @@
+//go:build !race
+
+package main
+
+// raceDetector makes reading large files many times slower.
+const raceDetector = false

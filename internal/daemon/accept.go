@@ -1,0 +1,106 @@
+package daemon
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/firewall"
+	"github.com/holdfast-ha/holdfast/internal/fsm"
+	"github.com/holdfast-ha/holdfast/internal/kernel"
+)
+
+// acceptMode keeps packets for addresses from being let in by a Master that
+// does not own them (Accept_Mode false, RFC 9568 section 6.1; no_accept). The
+// hands of all instances share it: they may wait for the kernel, and for each
+// other.
+type acceptMode struct {
+	mu    sync.Mutex
+	opt   firewall.Options
+	wall  *firewall.Firewall // nil: never needed
+	drops map[*member][]firewall.Drop
+}
+
+// firewallOptions are what the configuration says of the tables.
+func firewallOptions(g *config.Global) firewall.Options {
+	return firewall.Options{
+		Table: g.More.NFTablesName, Priority: g.More.NFTablesPriority,
+		Counters: g.More.NFTablesCounters, ByIndex: g.More.NFTablesIfindex,
+	}
+}
+
+// begin takes the options. What an earlier run left in the tables would go on
+// dropping packets, so it is removed, if it is known that the tables are ours.
+func (a *acceptMode) begin(cfg *config.Config, log *logger) {
+	a.opt = firewallOptions(&cfg.Global)
+	if !slices.ContainsFunc(cfg.Instances, func(c *config.Instance) bool { return !c.Accept }) && !cfg.Global.More.NFTables {
+		return
+	}
+	found, err := firewall.New(a.opt).Clean()
+	switch {
+	case err != nil:
+		log.infof("%v: packets for the addresses of instances with no_accept will not be dropped", err)
+	case found:
+		log.infof("removed the nftables table %s: left there by an earlier run", a.opt.Table)
+	}
+}
+
+// refuses tells whether packets for the addresses of an instance are dropped.
+func refuses(set *settings) bool {
+	return !set.cfg.Accept && set.cfg.Priority != fsm.Owner
+}
+
+// hold has to come before the addresses are set: there is no moment in which
+// packets for them are let in.
+func (a *acceptMode) hold(m *member, addrs []kernel.Address, link func(string) *kernel.Link) error {
+	var drops []firewall.Drop
+	if set := m.set.Load(); refuses(set) {
+		for _, x := range addrs {
+			d := firewall.Drop{Addr: x.Prefix.Addr(), Name: x.Link}
+			if l := link(x.Link); l != nil && (!set.cfg.DontTrackPrimary || a.opt.ByIndex) {
+				d.Index = l.Index
+			}
+			drops = append(drops, d)
+		}
+	}
+	return a.change(m, drops)
+}
+
+// release has to come after the addresses are gone.
+func (a *acceptMode) release(m *member) error { return a.change(m, nil) }
+
+func (a *acceptMode) change(m *member, drops []firewall.Drop) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(drops) == 0 && len(a.drops[m]) == 0 {
+		return nil
+	}
+	if a.wall == nil {
+		a.wall = firewall.New(a.opt)
+		a.drops = map[*member][]firewall.Drop{}
+	}
+	if len(drops) == 0 {
+		delete(a.drops, m)
+	} else {
+		a.drops[m] = drops
+	}
+	var w firewall.Wanted
+	for _, d := range a.drops {
+		w.Drops = append(w.Drops, d...)
+	}
+	if err := a.wall.Apply(&w); err != nil {
+		return fmt.Errorf("dropping packets for the addresses: %w", err)
+	}
+	return nil
+}
+
+// close removes the tables.
+func (a *acceptMode) close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.wall == nil {
+		return nil
+	}
+	return a.wall.Close()
+}
