@@ -321,20 +321,25 @@ func (l *loader) garpExtra(a *syntax.Args, low int64, name, owner string, field 
 	if a.Keyword() != name {
 		a.Report(syntax.Deprecated, "Keyword \"%s\" is deprecated - please use \"%s\"", a.Keyword(), name)
 	}
-	every := a.Peek() == "all"
-	if every {
-		a.Next()
+	// Every word is "all" or a time; of several times the last one counts.
+	every, timed, last := false, false, int64(0)
+	for a.Left() > 0 {
+		if a.Peek() == "all" {
+			a.Next()
+			every = true
+			continue
+		}
+		v, ok := l.uint(a, rule{low: low, high: 86400, bad: owner + a.Keyword() + " '%s' invalid - ignoring"})
+		if !ok {
+			return
+		}
+		timed, last = true, v
 	}
-	if a.Left() == 0 {
+	if !timed {
 		a.Report(syntax.General, "%s%s specified without time - ignoring", owner, a.Keyword())
 		return
 	}
-	for a.Left() > 1 { // keepalived goes by the last word
-		a.Next()
-	}
-	if v, ok := l.uint(a, rule{low: low, high: 86400, bad: owner + a.Keyword() + " '%s' invalid - ignoring"}); ok {
-		*field, *all = time.Duration(v)*time.Second, every
-	}
+	*field, *all = time.Duration(last)*time.Second, every
 }
 
 func vmacPrefix(field func(*Global) *string, what string) func(*loader, *Global, *syntax.Args) {

@@ -196,14 +196,11 @@ func (r *routeLine) address(what string) (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	if w == "inet" || w == "inet6" {
-		want := family4
+		want, word := family4, w
 		if w == "inet6" {
 			want = family6
 		}
-		if !r.fits(want, w) {
-			return netip.Addr{}, false
-		}
-		if w, ok = r.need(); !ok {
+		if w, ok = r.need(); !ok || !r.fits(want, word) {
 			return netip.Addr{}, false
 		}
 	}

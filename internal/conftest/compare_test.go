@@ -107,13 +107,14 @@ func explain(list []exception, c conf, theirs, ours verdict) (name string, ok bo
 	return name, name != "" && left == exit
 }
 
-// aboutLVS tells whether a message belongs to LVS, which can be told where all
-// lines are those of one file.
+// aboutLVS tells whether a message belongs to LVS, which can be told of lines of
+// the main file.
 func (c conf) aboutLVS() func(string) bool {
-	if len(c) > 1 {
-		return func(string) bool { return false }
+	about := corpus.AboutLVS(c[mainFile], configID)
+	return func(m string) bool {
+		elsewhere := len(c) > 1 && strings.HasPrefix(m, "(") && !strings.HasPrefix(m, "("+mainFile+": ")
+		return !elsewhere && about(m)
 	}
-	return corpus.AboutLVS(c[mainFile], configID)
 }
 
 // covers says whether the exception is about the configuration as a whole.
