@@ -330,7 +330,7 @@ func (h *tester) kinds(t *testing.T, uid uint32, file, want string) {
 		t.Errorf("host: status %d:\n%.500s", got, out)
 	}
 	used := h.write(t, "used.conf", "track_file f {\nfile "+file+"\n}\n"+instance+"auth_hmac {\nkey 1 file:"+file+"\n}\ntrack_file {\nf\n}\n}\n", 1)
-	if got, out := h.run(t, uid, "-f", used); got == 0 || !strings.Contains(out, "key file "+file+" cannot be read") {
+	if got, out := h.run(t, uid, "-f", used); got == 0 || !strings.Contains(out, "auth_hmac key 1 file "+file+" cannot be opened") {
 		t.Errorf("key file: status %d:\n%.500s", got, out)
 	}
 }
