@@ -9,7 +9,7 @@ import (
 
 var (
 	password = regexp.MustCompile(`(?:^|[\s{}"])auth_pass(?:[\s"])(.*)$`)
-	hmacKey  = regexp.MustCompile(`(?:^|[\s{}"])key\s+[^\s"]+(?:[\s"])(.*)$`)
+	hmacKey  = regexp.MustCompile(`(?:^|[\s{}"])key\s+(?:[0-9]+(?:[\s"]))?(.*)$`) // the number may have been forgotten
 )
 
 // Conceal covers what must not get into the log of a CI job or of a machine:
@@ -60,15 +60,22 @@ func (l *loader) reporter(line syntax.Line) func(Diagnostic) {
 	}
 }
 
-// secrets are the words behind auth_pass and behind key and its number.
+// secrets are the words behind auth_pass and behind key and its number, which
+// may have been forgotten.
 func secrets(words []syntax.Word) []syntax.Word {
 	for i, w := range words {
 		switch {
 		case w.Quoted:
 		case w.Text == "auth_pass":
 			return words[i+1:]
-		case w.Text == "key" && i+2 < len(words) && !strings.HasPrefix(words[i+2].Text, "file:"):
-			return words[i+2:]
+		case w.Text == "key":
+			rest := words[i+1:]
+			if len(rest) > 0 && strings.Trim(rest[0].Text, "0123456789") == "" {
+				rest = rest[1:]
+			}
+			if len(rest) > 0 && !strings.HasPrefix(rest[0].Text, "file:") {
+				return rest
+			}
 		}
 	}
 	return nil
