@@ -226,3 +226,21 @@ func TestReloadInStartDelay(t *testing.T) {
 	}
 	n.stop()
 }
+
+// A reload with another start delay makes what is left of it longer or shorter.
+func TestReloadChangesStartDelay(t *testing.T) {
+	nettest.Require(t)
+	lan := nettest.NewLANT(t, 1, nettest.Options{})
+	with := func(delay string) string {
+		return "global_defs {\n vrrp_startup_delay " + delay + "\n}\n" + fast("VI_1", 51, 100, "", vip)
+	}
+	n := newNode(t, lan.Node(1), with("3000")).start()
+	n.waitLog("Startup complete")
+	n.reload(with("2000"))
+	n.waitLog("Delaying startup for a further 199")
+	n.reload(fast("VI_1", 51, 100, "", vip))
+	n.waitLog("Reduced delayed start passed")
+	n.waitLog("Entering MASTER STATE")
+	n.waitLog("cause: no advert heard for 36")
+	n.stop()
+}

@@ -130,6 +130,7 @@ func (d *Daemon) arrange(cfg *config.Config, first bool) error {
 	a.match()
 	carried := a.dissolve()
 	a.prune()
+	old := d.cfg
 	d.cfg = cfg
 	a.rebuild(carried)
 	var delay time.Duration
@@ -140,9 +141,7 @@ func (d *Daemon) arrange(cfg *config.Config, first bool) error {
 		d.delayed = d.started.Add(delay)
 	} else {
 		d.log.infof("Reload: %s", a.summary)
-		if delay = max(time.Until(d.delayed), 0); delay > 0 { // new instances wait too
-			d.log.infof("Delaying startup for a further %g seconds", delay.Truncate(time.Microsecond).Seconds())
-		}
+		delay = d.adjustDelay(&old.Global, &cfg.Global)
 	}
 	return a.launch(delay, first)
 }
@@ -178,12 +177,6 @@ func (a *arrangement) prepare() error {
 		}
 	}
 	return nil
-}
-
-// startupDelay is how long the instances wait before they take part: as long as
-// it says, and until the machine has run for long enough.
-func startupDelay(g *config.Global, uptime time.Duration) time.Duration {
-	return max(g.StartupDelay, (g.More.DelayAfterBoot - uptime).Truncate(time.Millisecond))
 }
 
 // match finds the runners that can stay.

@@ -25,6 +25,10 @@ type (
 		Delay time.Duration
 	}
 
+	// Delayed changes what is left of a start delay that is under way, for the
+	// whole group; zero or less ends it. Otherwise it changes nothing.
+	Delayed struct{ Left time.Duration }
+
 	// Stop ends an instance. A Master sends priority 0 and releases its
 	// addresses unless Keep is set. To stop one member of a sync group says
 	// nothing to the others, not even when it was the one that kept them in
@@ -111,6 +115,7 @@ type (
 )
 
 func (Start) event()           {}
+func (Delayed) event()         {}
 func (Stop) event()            {}
 func (Tick) event()            {}
 func (Slept) event()           {}

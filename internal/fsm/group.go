@@ -59,6 +59,8 @@ func (g *Group) Step(now time.Time, id ID, ev Event) []Out {
 		g.start(now, ev)
 	case Stop:
 		g.stop(now, id, ev)
+	case Delayed:
+		g.delay(now, ev.Left)
 	case Slept:
 		g.slept(ev.For)
 	default:

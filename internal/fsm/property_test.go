@@ -237,6 +237,11 @@ func (d *world) sleep(t *rapid.T) {
 	d.now = d.now.Add(time.Duration(rapid.IntRange(0, 5000).Draw(t, "milliseconds")) * time.Millisecond)
 }
 
+// delayed is a reload with another start delay.
+func (d *world) delayed(t *rapid.T) {
+	d.step(t, All, Delayed{Left: time.Duration(rapid.IntRange(-1000, 10000).Draw(t, "milliseconds")) * time.Millisecond})
+}
+
 // slept is a machine that was suspended: its clock shows nothing of it.
 func (d *world) slept(t *rapid.T) {
 	d.step(t, All, Slept{For: time.Duration(rapid.IntRange(0, 20000).Draw(t, "milliseconds")) * time.Millisecond})
@@ -266,6 +271,7 @@ func (d *world) live(t *rapid.T) {
 		"tick 3":  d.tick,
 		"sleep":   d.sleep,
 		"slept":   d.slept,
+		"delayed": d.delayed,
 		"hear":    d.hear,
 		"hear 2":  d.hear,
 		"refuse":  d.refuse,

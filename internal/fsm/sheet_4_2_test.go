@@ -136,6 +136,36 @@ func TestSheet_4_2_StartupDelay(t *testing.T) {
 		wake 11.609375s`)
 }
 
+// A reload makes what is left of the delay longer or shorter.
+func TestSheet_4_2_StartupDelay_Changed(t *testing.T) {
+	l := newLab(t, "", v2("A", 100, plain))
+	l.all("0s", Start{Delay: 10 * time.Second}, `
+		log: (A) Entering BACKUP STATE (init)
+		INIT to BACKUP at 100: start
+		wake 10s`)
+	l.all("1s", Delayed{Left: 4 * time.Second}, `
+		wake 5s`)
+	l.one("4s", heard("192.0.2.20", 0), `
+		wake 5s`)
+	l.all("4s", Delayed{Left: 2 * time.Second}, `
+		wake 6s`)
+	l.all("5s", Delayed{Left: -time.Second}, `
+		wake 8.609375s`)
+	l.all("6s", Delayed{Left: time.Minute}, `
+		wake 8.609375s`)
+
+	l = newLab(t, "", v2("A", 255, plain, startMaster))
+	l.all("0s", Start{Delay: 10 * time.Second}, `
+		wake 10s`)
+	l.all("1s", Delayed{}, `
+		detail: (A) Receive advertisement timeout
+		send 255 from 192.0.2.10
+		log: (A) Entering MASTER STATE
+		add addresses
+		INIT to MASTER at 255: address owner
+		wake 2s`)
+}
+
 func TestSheet_4_2_StartupDelay_Owner(t *testing.T) {
 	l := newLab(t, "", v2("A", 255, plain, startMaster))
 	l.all("0s", Start{Delay: 10 * time.Second}, `

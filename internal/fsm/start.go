@@ -10,8 +10,12 @@ import (
 // the others anew. The group reports Backup before its members and FAULT after
 // them, as keepalived does.
 func (g *Group) start(now time.Time, ev Start) {
-	if ev.Delay > 0 {
+	switch {
+	case ev.Delay <= 0:
+	case g.silentUntil.IsZero() || due(g.silentUntil, now):
 		g.silentUntil = now.Add(ev.Delay)
+	default:
+		g.delay(now, ev.Delay)
 	}
 	if !g.started && (g.said == Stopped || g.said == Deleted) {
 		g.said = Init
@@ -49,6 +53,30 @@ func (g *Group) start(now time.Time, ev Start) {
 	g.arranging = false
 	g.mixed = to == Backup && slices.ContainsFunc(g.instances, func(m *instance) bool { return m.state == Master })
 	g.leadAtOnce(now)
+}
+
+// delay makes a start delay end sooner or later. All that waits for its end moves
+// with it.
+func (g *Group) delay(now time.Time, left time.Duration) {
+	if g.silentUntil.IsZero() || due(g.silentUntil, now) {
+		return
+	}
+	end := now.Add(max(left, 0))
+	shift := end.Sub(g.silentUntil)
+	for _, m := range g.instances {
+		if m.state != Backup || m.deadline.IsZero() {
+			continue
+		}
+		m.deadline = later(now, m.deadline.Add(shift))
+		if m.quiet.Equal(g.silentUntil) {
+			m.quiet = end
+		}
+	}
+	g.silentUntil = end
+	if left <= 0 {
+		g.silentUntil = time.Time{}
+		g.leadAtOnce(now)
+	}
 }
 
 // firstState is FAULT when any member has a reason to be there, MASTER when all

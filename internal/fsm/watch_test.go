@@ -131,6 +131,9 @@ func (w *watcher) saw(g *Group, ev Event, outs []Out) {
 // check compares what is told with what is, after a step at now.
 func (w *watcher) check(now time.Time, g *Group, ev Event) {
 	w.silent = later(w.silent, g.silentUntil)
+	if _, ok := ev.(Delayed); ok && !g.silentUntil.IsZero() {
+		w.silent = g.silentUntil
+	}
 	if _, start := ev.(Start); start && w.joined && w.group == Init && g.state == Master {
 		w.group = Master // formed of Masters: nothing to report
 	}

@@ -417,6 +417,11 @@ var faults = []fault{
 		old: "g.silentUntil = later(g.silentUntil, old.silentUntil)", now: "",
 	},
 	{
+		name: "timers kept when a start delay is changed", file: "start.go", fn: "Group.delay",
+		old: "m.deadline.Add(shift)", now: "m.deadline.Add(0 * shift)",
+		unseen: "no simulated reload changes the delay",
+	},
+	{
 		name: "timers run during a start delay", file: "start.go", fn: "instance.from",
 		old: "later(now, m.g.silentUntil)", now: "now",
 	},

@@ -118,6 +118,7 @@ var lines = []struct {
 	{`   0.000000 * = wake at=3.609375`, Line{ID: fsm.All, Wake: &Wake{Set: true, At: 3609375 * time.Microsecond}}},
 	{`   0.000000 * = wake`, Line{ID: fsm.All, Wake: &Wake{}}},
 	{`  -0.000001 0 < tick`, Line{At: -time.Microsecond, Event: fsm.Tick{}}},
+	{`   0.000000 * < delayed left=2.5s`, Line{ID: fsm.All, Event: fsm.Delayed{Left: 2500 * time.Millisecond}}},
 	{`   0.000000 * < slept for=1m30s`, Line{ID: fsm.All, Event: fsm.Slept{For: 90 * time.Second}}},
 	{`0.000000001 0 < tick`, Line{At: 1, Event: fsm.Tick{}}},
 	{`86400.000000 12 < tick`, Line{At: 24 * time.Hour, ID: 12, Event: fsm.Tick{}}},
@@ -158,8 +159,8 @@ func TestLinesAreComplete(t *testing.T) {
 			t.Errorf("%s: no line sets every field", name)
 		}
 	}
-	if len(complete) != 22 {
-		t.Errorf("%d kinds of events and actions, want all 22", len(complete))
+	if len(complete) != 23 {
+		t.Errorf("%d kinds of events and actions, want all 23", len(complete))
 	}
 }
 

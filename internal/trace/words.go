@@ -20,6 +20,9 @@ func (f *fields) writeEvent(ev fsm.Event) string {
 		return "stop"
 	case fsm.Tick:
 		return "tick"
+	case fsm.Delayed:
+		f.duration("left", &e.Left)
+		return "delayed"
 	case fsm.Slept:
 		f.duration("for", &e.For)
 		return "slept"
@@ -63,6 +66,10 @@ func (f *fields) readEvent(word string) fsm.Event {
 		return e
 	case "tick":
 		return fsm.Tick{}
+	case "delayed":
+		var e fsm.Delayed
+		f.duration("left", &e.Left)
+		return e
 	case "slept":
 		var e fsm.Slept
 		f.duration("for", &e.For)
