@@ -11,12 +11,16 @@ STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # slower: packages that judge the time between packets run without it.
 LIGHT = $$($(GO) list ./... | grep -v -e /internal/interop -e /internal/conftest)
 
+# Tests that need more than the running kernel may have, and skip without it.
+VMTESTS    = TestKinds
+VMPACKAGES = ./cmd/holdfast
+
 FUZZTIME ?= 5m
 WORLDS   ?= 10000
 CHAOS    ?= 20m
 FORGER   ?= 60s
 
-.PHONY: build demo test setup lint race interop bench fuzz sim mutate chaos forger docs clean
+.PHONY: build demo test setup lint race interop test-vm bench fuzz sim mutate chaos forger docs clean
 
 build: ## bin/holdfast
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/holdfast ./cmd/holdfast
@@ -24,7 +28,7 @@ build: ## bin/holdfast
 demo: build ## a pair, a client and six hand-overs, in networks of their own
 	$(GO) run ./scripts/demo -holdfast bin/holdfast
 
-test: setup build lint race interop ## all that CI runs
+test: setup build lint race interop test-vm ## all that CI runs
 
 setup: ## what the tests use of Debian, when root
 	scripts/setup
@@ -40,6 +44,11 @@ race: ## everything but the packages below, with the race detector
 interop: build ## beside Debian's keepalived and FRR, hostile packets, tshark
 	HOLDFAST_BIN=$(CURDIR)/bin/holdfast $(GO) test -timeout 15m -p 1 ./internal/interop/... ./internal/conftest/...
 	$(GO) test -timeout 15m -run 'Hostile|Changing|Corpus' ./cmd/holdfast
+
+test-vm: ## on kinds of links that the running kernel lacks, in a virtual machine
+	$(GO) build -o bin/vm ./scripts/vm
+	@if bin/vm -check; then $(GO) test -timeout 15m -p 1 -exec '$(CURDIR)/bin/vm' -run '$(VMTESTS)' $(VMPACKAGES); \
+	else echo "test-vm: skipped"; fi
 
 bench: build ## figures beside Debian's keepalived
 	$(GO) run ./scripts/bench -holdfast bin/holdfast
