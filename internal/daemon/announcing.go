@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/holdfast-ha/holdfast/internal/kernel"
 	"github.com/holdfast-ha/holdfast/internal/netio"
@@ -18,12 +19,21 @@ func (d *Daemon) announce(j job) {
 		return
 	}
 	held := m.holder.Addresses()
+	greeted := m.greeted
+	m.greeted = nil
+	var late []kernel.Address
 	for _, a := range held {
-		addr := a.Prefix.Addr()
-		d.log.detailf("(%s) Sending/queueing %s on %s for %s", name, announcements(addr, "gratuitous ARPs", "Unsolicited Neighbour Adverts"), a.Link, addr)
+		if !greeted[a.Prefix.Addr()] {
+			d.sayQueued(name, a)
+			late = append(late, a)
+		}
 	}
-	runs := byLink(d.announcePaced(j, held))
+	all, first := byLink(d.announcePaced(j, held)), byLink(d.unpaced(late))
 	for round := range j.rounds {
+		runs := all
+		if round == 0 {
+			runs = first
+		}
 		for _, r := range runs {
 			if !current() {
 				return
@@ -36,6 +46,63 @@ func (d *Daemon) announce(j job) {
 			}
 		}
 	}
+}
+
+func (d *Daemon) sayQueued(name string, a kernel.Address) {
+	addr := a.Prefix.Addr()
+	d.log.detailf("(%s) Sending/queueing %s on %s for %s", name, announcements(addr, "gratuitous ARPs", "Unsolicited Neighbour Adverts"), a.Link, addr)
+}
+
+// unpaced returns the addresses whose interfaces want no pauses.
+func (d *Daemon) unpaced(list []kernel.Address) []kernel.Address {
+	return slices.DeleteFunc(list, func(a kernel.Address) bool { return d.pacing.of(a.Link, a.Prefix.Addr().Is6()) != nil })
+}
+
+// greetings is after how many addresses they are announced: a thousand need
+// longer to be set than the first of them should be without visitors.
+const greetings = 16
+
+// greeting gives addresses their first announcement while others are still being
+// set. What it has announced it leaves in the member's greeted.
+type greeting struct {
+	d *Daemon
+	job
+	fresh []kernel.Address
+}
+
+func (g *greeting) set(o kernel.Object) {
+	a, ok := o.(kernel.Address)
+	if !ok || g.d.pacing.of(a.Link, a.Prefix.Addr().Is6()) != nil {
+		return
+	}
+	if g.fresh = append(g.fresh, a); len(g.fresh) >= greetings {
+		g.flush()
+	}
+}
+
+func (g *greeting) flush() {
+	m := g.m
+	if g.epoch != m.epoch.Load() {
+		g.fresh = nil
+	}
+	for _, r := range byLink(g.fresh) {
+		if err := g.d.announceOn(r.link, r.addrs...); err != nil {
+			continue // it will be said when all are announced
+		}
+		for _, addr := range r.addrs {
+			if m.greeted == nil {
+				m.greeted = map[netip.Addr]bool{}
+			}
+			m.greeted[addr] = true
+		}
+	}
+	for _, a := range g.fresh {
+		if addr := a.Prefix.Addr(); m.greeted[addr] {
+			g.d.sayQueued(m.name(), a)
+			g.d.sayAnnounced(a.Link, addr)
+		}
+	}
+	g.fresh = g.fresh[:0]
 }
 
 func (d *Daemon) sayAnnounced(link string, a netip.Addr) {

@@ -14,6 +14,7 @@ import (
 type job struct {
 	m       *member
 	apply   bool
+	greet   bool // an announcement follows: what was set may have its first round at once
 	release bool
 	prune   *pruning
 	look    *clue // whether all is there
@@ -78,7 +79,7 @@ func (h *hands) stop(timeout <-chan time.Time) bool {
 func (d *Daemon) work(j job) {
 	switch {
 	case j.apply:
-		d.applyAddresses(j.m)
+		d.applyAddresses(j)
 	case j.release:
 		ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
 		defer cancel()

@@ -9,7 +9,8 @@ import (
 
 // applyAddresses brings the member's addresses, routes and rules to the kernel.
 // It runs on the hands' goroutine, like everything that uses the holder.
-func (d *Daemon) applyAddresses(m *member) {
+func (d *Daemon) applyAddresses(j job) {
+	m := j.m
 	set := m.set.Load()
 	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
 	defer cancel()
@@ -18,7 +19,13 @@ func (d *Daemon) applyAddresses(m *member) {
 	if err := d.accept.hold(m, addressesOf(set.objects), d.monitor.Snapshot().LinkByName); err != nil {
 		d.log.infof("(%s) %v", set.cfg.Name, err)
 	}
+	g := greeting{d: d, job: j}
+	if j.greet {
+		m.holder.Set = g.set
+	}
 	res, _ := m.holder.Apply(ctx, set.objects)
+	m.holder.Set = nil
+	g.flush()
 	m.sayFailed(res.Failed)
 	if f, again := worthRetrying(res.Failed); again && !d.opt.StrictCompat {
 		ev := fsm.AddressLost{Unset: true}

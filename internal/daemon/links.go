@@ -143,8 +143,11 @@ func (d *Daemon) addressMoved(l *kernel.Link, a kernel.AddrState, there bool) {
 		}
 		d.log.infof("Netlink reports address %s %s on %s", a.Prefix, what, l.Name)
 	}
+	// Of the virtual ones a takeover brings thousands, and nobody sends from them.
+	addr := a.Prefix.Addr()
+	virtual := d.vips[addr]
 	for _, m := range d.ordered {
-		if m.set.Load().cfg.Interface == l.Name {
+		if cfg := m.set.Load().cfg; cfg.Interface == l.Name && (!virtual || cfg.SourceIP == addr) {
 			d.refreshLogged(m)
 		}
 	}

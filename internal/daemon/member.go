@@ -38,7 +38,8 @@ type member struct {
 	// Of the hands' goroutine.
 	holder  *kernel.Holder
 	holding bool
-	failed  complaint // of what could not be set
+	failed  complaint           // of what could not be set
+	greeted map[netip.Addr]bool // have had the first round of the announcement that comes next
 
 	looking atomic.Bool // the hands have been asked to look whether all is there
 

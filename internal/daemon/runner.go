@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -301,7 +302,7 @@ func (r *runner) expired() (time.Duration, bool) {
 // act does what the state machine asked for, in its order: adverts at once,
 // everything that may be slow through the hands.
 func (r *runner) act(now time.Time, outs []fsm.Out) {
-	for _, o := range outs {
+	for i, o := range outs {
 		m := r.members[o.ID]
 		switch a := o.Action.(type) {
 		case *fsm.SendAdvert:
@@ -330,7 +331,7 @@ func (r *runner) act(now time.Time, outs []fsm.Out) {
 				r.note(m, ofLower, m.state())
 			}
 		case fsm.AddAddresses:
-			r.hands.push(job{m: m, apply: true})
+			r.hands.push(job{m: m, apply: true, greet: announces(outs[i+1:], o.ID), epoch: m.epoch.Load()})
 		case fsm.RemoveAddresses:
 			m.epoch.Add(1)
 			r.hands.push(job{m: m, release: true})
@@ -343,6 +344,14 @@ func (r *runner) act(now time.Time, outs []fsm.Out) {
 			r.hands.push(job{m: m, source: a.Addr})
 		}
 	}
+}
+
+// announces tells whether all that is held will be announced.
+func announces(outs []fsm.Out, id fsm.ID) bool {
+	return slices.ContainsFunc(outs, func(o fsm.Out) bool {
+		a, ok := o.Action.(fsm.Announce)
+		return ok && o.ID == id && a.Why == fsm.AnnounceMaster && a.Rounds > 0
+	})
 }
 
 // note has the world told of something, after what was asked of the hands before.

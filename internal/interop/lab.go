@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,19 +46,30 @@ type Daemon struct {
 // text and the log on its standard error. Further arguments are appended to the
 // command line. It returns as soon as the process runs.
 func Start(node *nettest.NS, program, dir, config string, args ...string) (*Daemon, error) {
+	log := &logBuffer{}
+	d, err := StartOn(log, node, program, dir, config, append([]string{"-D"}, args...)...)
+	if err == nil {
+		d.log = log
+	}
+	return d, err
+}
+
+// StartOn is [Start] with a console of the caller's, and without detailed
+// logging unless the arguments ask for it.
+func StartOn(console io.Writer, node *nettest.NS, program, dir, config string, args ...string) (*Daemon, error) {
 	d := &Daemon{Node: node, Dir: dir, log: &logBuffer{}}
 	conf := filepath.Join(dir, "keepalived.conf")
 	if err := os.WriteFile(conf, []byte(config), 0o644); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(program, "-n", "-l", "-D", "-G", "-f", conf,
+	cmd := exec.Command(program, "-n", "-l", "-G", "-f", conf,
 		"-p", d.PIDFile(), "-r", d.VRRPPIDFile(),
 		"-c", filepath.Join(dir, "checkers.pid"), "-b", filepath.Join(dir, "bfd.pid"))
 	cmd.Args = append(cmd.Args, args...)
 	cmd.Dir = dir
 	// A defined environment, as scripts inherit it and dumps go to TMPDIR.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "TMPDIR=" + dir, "LC_ALL=C", "TZ=UTC"}
-	cmd.Stderr = d.log
+	cmd.Stderr = console
 	proc, err := node.Start(cmd)
 	if err != nil {
 		return nil, fmt.Errorf("start %s on %s: %w", program, node.Name(), err)

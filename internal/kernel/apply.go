@@ -13,6 +13,7 @@ type application struct {
 	wanted []Object
 	was    map[any]holding // wanted objects that are held, by key
 	lists  map[Shelf][]Report
+	ahead  ahead
 	res    Result
 }
 
@@ -33,15 +34,19 @@ func (a *application) remove() {
 	held := slices.Clone(a.h.held)
 	slices.SortStableFunc(held, func(x, y holding) int { return int(y.Kind()) - int(x.Kind()) })
 	var stuck []holding
+	var doomed []holding
+	var objects []Object
 	for _, x := range held {
-		if want[x.key()] {
+		switch {
+		case want[x.key()]:
 			a.was[x.key()] = x
-			continue
+		case x.standing != lost:
+			doomed, objects = append(doomed, x), append(objects, x.Object)
 		}
-		if x.standing == lost {
-			continue
-		}
-		done, _, err := a.h.table.Change(a.ctx, OpDelete, x.Object)
+	}
+	for i, x := range doomed {
+		a.begin(OpDelete, objects[i:], func(Object) bool { return true })
+		done, _, err := a.change(OpDelete, x.Object)
 		switch {
 		case err != nil:
 			a.failed(OpDelete, x.Object, err)
@@ -126,7 +131,7 @@ func (a *application) provide(o Object) {
 	if x.standing == lost && alone(x) {
 		op = OpReplace
 	}
-	done, report, err := a.h.table.Change(a.ctx, op, o)
+	done, report, err := a.change(op, o)
 	if err != nil {
 		a.refused(x, err)
 		return
@@ -147,6 +152,9 @@ func (a *application) provide(o Object) {
 	}
 	x.standing = sure
 	a.hold(x)
+	if done && a.h.Set != nil {
+		a.h.Set(o)
+	}
 }
 
 func (a *application) hold(x holding) { a.h.held = append(a.h.held, x) }

@@ -39,11 +39,15 @@ type conn struct {
 	port uint32 // our netlink address
 	seq  uint32
 	buf  []byte // messages returned by receive lie in it
+
+	calm *calm // nil: the runtime's poller is waited with
 }
 
 // dial opens a socket and subscribes it to multicast groups (RTNLGRP_*).
-func dial(groups ...uint) (*conn, error) {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_ROUTE)
+func dial(groups ...uint) (*conn, error) { return dialAs(unix.SOCK_NONBLOCK, groups) }
+
+func dialAs(mode int, groups []uint) (*conn, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|mode, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("open netlink socket: %w", err)
 	}
@@ -80,10 +84,21 @@ func (c *conn) setUp(fd int, groups []uint) error {
 	return err
 }
 
-func (c *conn) close() { _ = c.file.Close() }
+func (c *conn) close() {
+	_ = c.file.Close()
+	if c.calm != nil {
+		c.calm.close()
+	}
+}
 
 // interrupt makes a receive that waits, and all later ones, fail.
-func (c *conn) interrupt() { _ = c.file.SetReadDeadline(time.Unix(1, 0)) }
+func (c *conn) interrupt() {
+	if c.calm != nil {
+		c.calm.interrupt()
+		return
+	}
+	_ = c.file.SetReadDeadline(time.Unix(1, 0))
+}
 
 // setReceiveBuffer sets the size of the receive buffer in bytes, if it is not
 // 0. The kernel doubles it. It is limited by net.core.rmem_max unless forced,
@@ -115,10 +130,20 @@ func (c *conn) receive() (msgs []syscall.NetlinkMessage, port uint32, err error)
 	var from unix.Sockaddr
 	rerr := c.raw.Read(func(fd uintptr) bool {
 		for {
-			n, from, err = unix.Recvfrom(int(fd), c.buf, unix.MSG_TRUNC)
-			if !errors.Is(err, unix.EINTR) {
+			n, from, err = unix.Recvfrom(int(fd), c.buf, unix.MSG_TRUNC|unix.MSG_DONTWAIT)
+			switch {
+			case errors.Is(err, unix.EINTR):
+				continue
+			case c.calm == nil:
 				return !errors.Is(err, unix.EAGAIN)
+			case errors.Is(err, unix.EAGAIN):
+				if err = c.calm.wait(int(fd)); err == nil {
+					continue
+				}
+			default:
+				c.calm.row++
 			}
+			return true
 		}
 	})
 	switch {

@@ -66,13 +66,22 @@ func (h *Handle) Change(ctx context.Context, op Op, o Object) (bool, Report, err
 	case Rule:
 		now, err = h.changeRule(ctx, op, o)
 	}
+	changed, err := verdict(op, err)
+	if !changed {
+		now = nil
+	}
+	return changed, now, err
+}
+
+// verdict tells what the kernel's answer to a change means.
+func verdict(op Op, err error) (changed bool, _ error) {
 	switch {
 	case err == nil:
-		return true, now, nil
+		return true, nil
 	case op == OpAdd && errors.Is(err, unix.EEXIST), op == OpDelete && absentError(err):
-		return false, nil, nil
+		return false, nil
 	}
-	return false, nil, err
+	return false, err
 }
 
 // absentError reports whether a deletion failed because there is nothing to

@@ -89,6 +89,9 @@ func (r *Result) err() error {
 // all that is static. It remembers what it set, and touches nothing else. It
 // belongs to one goroutine.
 type Holder struct {
+	// Set, if it is not nil, is told of each object as soon as Apply has set it.
+	Set func(Object)
+
 	table Table
 	held  []holding // in the order of the list that was last applied
 }
@@ -154,7 +157,8 @@ func (h *Holder) Apply(ctx context.Context, wanted []Object) (Result, error) {
 	slices.SortStableFunc(a.wanted, func(x, y Object) int { return int(x.Kind()) - int(y.Kind()) })
 	a.remove()
 	a.recheck()
-	for _, o := range a.wanted {
+	for i, o := range a.wanted {
+		a.begin(OpAdd, a.wanted[i:], a.absent)
 		a.provide(o)
 	}
 	return a.res, a.res.err()

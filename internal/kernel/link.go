@@ -63,7 +63,12 @@ func (l *Link) same(o *Link) bool {
 
 // find returns the position of an address in l.Addrs, -1 if it is not there.
 func (l *Link) find(id identity) int {
-	return slices.IndexFunc(l.Addrs, func(a AddrState) bool { return a.identity() == id })
+	for i := range l.Addrs { // a thousand of them: nothing is copied, little computed
+		if a := &l.Addrs[i]; a.Prefix.Addr() == id.addr && a.identity() == id {
+			return i
+		}
+	}
+	return -1
 }
 
 // with returns the link with other addresses.

@@ -151,7 +151,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 // After an overrun this begins with a new socket: what still waits in the old
 // one is older than the listing and would be taken for news.
 func (m *Monitor) watch(ctx context.Context, ask *conn, started *bool) error {
-	c, err := dial(linkGroups...)
+	c, err := dialCalm(linkGroups...)
 	if err != nil {
 		return err
 	}

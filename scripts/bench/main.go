@@ -35,6 +35,7 @@ func main() {
 	flag.IntVar(&b.runs, "runs", 7, "takeovers of each kind, of which the median counts")
 	flag.IntVar(&b.tests, "tests", 9, "configuration tests of each kind, of which the median counts")
 	flag.BoolVar(&b.testsOnly, "tests-only", false, "measure configuration tests and nothing else")
+	flag.BoolVar(&b.manyOnly, "many-only", false, "measure the takeover of many addresses and nothing else")
 	flag.DurationVar(&b.idle, "idle", 20*time.Second, "how long to watch the daemons at rest")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
@@ -53,6 +54,7 @@ type bench struct {
 
 	tests     int
 	testsOnly bool
+	manyOnly  bool
 }
 
 // row is a line of the table: less is better.
@@ -84,6 +86,11 @@ func (b *bench) run(ctx context.Context, out io.Writer) error {
 		table(out, rows)
 		return b.growth(ctx, out)
 	}
+	if b.manyOnly {
+		rows, err := b.manyAddresses(ctx)
+		table(out, rows)
+		return err
+	}
 	fmt.Fprintf(out, "%d takeovers of each kind at 100 ms adverts, then %v at rest at 1 s adverts; %s\n\n",
 		b.runs, b.idle, machine())
 
@@ -107,6 +114,11 @@ func (b *bench) run(ctx context.Context, out io.Writer) error {
 	rows = append(rows,
 		row{"memory with one instance (PSS)", memory, "%.1f MB"},
 		row{"processor time at rest, 1 s adverts", cpu, "%.3f %%"})
+	many, err := b.manyAddresses(ctx)
+	if err != nil {
+		return fmt.Errorf("%d addresses: %w", crowd, err)
+	}
+	rows = append(rows, many...)
 	tests, err := b.configTests(ctx)
 	if err != nil {
 		return fmt.Errorf("configuration test: %w", err)
