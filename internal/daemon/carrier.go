@@ -47,6 +47,11 @@ func (d *Daemon) delayCarriers(cfg *config.Config) {
 	for _, b := range cfg.Global.More.Debounce {
 		delays[b.Interface] = b // the last one counts
 	}
+	for _, v := range d.layout.all() {
+		if b, ok := delays[v.Base]; ok {
+			delays[v.Name] = b
+		}
+	}
 	for name := range d.links {
 		d.carrierOf(name)
 	}

@@ -21,6 +21,7 @@ import (
 type settings struct {
 	cfg     *config.Instance
 	group   *config.SyncGroup // nil: none
+	seat    *seat
 	spec    *fsm.Spec
 	expect  *advert.Expect
 	objects []kernel.Object // what a Master holds: addresses, excluded ones, routes, rules

@@ -24,9 +24,9 @@ const (
 	defaultLink = "default"
 )
 
-// ForwardIGMP is the setting by which the kernel reports memberships of
+// LinkLocalIGMP is the setting by which the kernel reports memberships of
 // link-local IPv4 groups.
-var ForwardIGMP = Setting{Name: "ipv4/igmp_link_local_mcast_reports"}
+var LinkLocalIGMP = Setting{Name: "ipv4/igmp_link_local_mcast_reports"}
 
 // String returns the name that sysctl has for it, with the dots of an interface's
 // name as they are.

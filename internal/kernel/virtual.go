@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
+	"strings"
 )
 
 // Kinds of links, as the kernel calls them.
@@ -153,10 +155,54 @@ type StackResult struct {
 	Made    []Virtual
 	Adopted []Virtual // were there already, and are now as wanted
 	Removed []Virtual
-	Moved   []Moved // settings of others that were changed or put back
+	Swept   []Virtual // that an earlier run had left
+	Moved   []Moved   // settings of others that were changed or put back
 	Failed  []LinkFailure
 	// Standing are all that are there, in the order in which they are wanted.
 	Standing []Standing
+}
+
+// Left is a virtual link that was made, or is about to be.
+type Left struct {
+	Name   string `json:"name"`
+	Below  int    `json:"below"` // index of the link it sits on
+	IPVLAN bool   `json:"ipvlan,omitempty"`
+	MAC    string `json:"mac,omitempty"` // of a macvlan
+}
+
+// left is how the link is remembered.
+func (v Virtual) left(below int) Left {
+	l := Left{Name: v.Name, Below: below, IPVLAN: v.IPVLAN}
+	if !v.IPVLAN {
+		l.MAC = v.MAC.String()
+	}
+	return l
+}
+
+// is tells whether a link is the one that was made.
+func (x Left) is(l *Link) bool {
+	return (Virtual{IPVLAN: x.IPVLAN}).Is(l, x.Below) && (x.IPVLAN || l.HardwareAddr.String() == x.MAC)
+}
+
+// Undo is what has to be put back when a stack is no more.
+type Undo struct {
+	Settings []Kept `json:"settings,omitempty"`
+	Links    []Left `json:"links,omitempty"`
+}
+
+// Empty tells that there is nothing to be put back.
+func (u Undo) Empty() bool { return len(u.Settings) == 0 && len(u.Links) == 0 }
+
+// Check tells whether it can be what a stack has saved: it names nothing but what a
+// stack changes.
+func (u Undo) Check() error {
+	known := []string{arpIgnore, arpFilter, rpFilter, LinkLocalIGMP.Name}
+	for _, k := range u.Settings {
+		if !slices.Contains(known, k.Name) || strings.ContainsAny(k.Link, "/\x00") || k.Link == "." || k.Link == ".." {
+			return fmt.Errorf("%v is no setting of a virtual interface", k.Setting)
+		}
+	}
+	return nil
 }
 
 // Stack keeps virtual links, and the settings that these need of other links. It
@@ -164,6 +210,9 @@ type StackResult struct {
 type Stack struct {
 	table    LinkTable
 	settings *Settings
+	save     func(Undo)
+	undo     Undo // as last saved
+	left     []Left
 	held     []*stacked
 }
 
@@ -178,18 +227,36 @@ type stacked struct {
 	fresh bool         // not set up yet
 }
 
-// NewStack returns a stack that holds nothing. Save is told of settings of other
-// links that are to be put back at the end, before they are changed.
-func NewStack(table LinkTable, save func([]Kept)) *Stack {
-	return &Stack{table: table, settings: NewSettings(table, save)}
+// NewStack returns a stack that holds nothing. Save is told of what is to be put
+// back before anything is changed, and again when that changes.
+func NewStack(table LinkTable, save func(Undo)) *Stack {
+	s := &Stack{table: table, save: save}
+	s.settings = NewSettings(table, func(k []Kept) {
+		s.undo.Settings = k
+		save(s.undo)
+	})
+	return s
 }
 
-// Recall takes over settings that an earlier run has changed and could not put
-// back.
-func (s *Stack) Recall(kept []Kept) { s.settings.Recall(kept) }
+// Recall takes over what an earlier run could not put back. Links that it has left
+// and that are not wanted go with the next Apply.
+func (s *Stack) Recall(u Undo) {
+	s.settings.Recall(u.Settings)
+	s.left = u.Links
+	s.undo = Undo{s.settings.kept, u.Links}
+	s.save(s.undo)
+}
+
+// record remembers the links that are there, or about to be.
+func (s *Stack) record(links []Left) {
+	if !slices.Equal(s.undo.Links, links) {
+		s.undo.Links = links
+		s.save(s.undo)
+	}
+}
 
 // Forget makes the stack leave everything as it is, for good.
-func (s *Stack) Forget() { s.held, s.settings.kept = nil, nil }
+func (s *Stack) Forget() { s.held, s.left, s.settings.kept = nil, nil, nil }
 
 // Apply makes the wanted links be there as they are wanted, and removes those
 // that it made for an earlier wish. A link that exists under the name on the same
@@ -210,6 +277,8 @@ func (s *Stack) Apply(ctx context.Context, wanted []Virtual, other []SettingValu
 	}
 	a := &stacking{s: s, ctx: ctx, pic: &Picture{Links: links}, wanted: wanted}
 	filter := a.filter()
+	s.record(append(a.holds(), a.plans()...))
+	a.sweep()
 	a.remove()
 	a.prepare(append(filter, other...))
 	for _, v := range wanted {
@@ -223,5 +292,6 @@ func (s *Stack) Apply(ctx context.Context, wanted []Virtual, other []SettingValu
 	for _, x := range s.held {
 		a.start(x)
 	}
+	s.record(a.holds())
 	return a.res, nil
 }

@@ -47,6 +47,48 @@ func (a *stacking) base(v Virtual) (*Link, int) {
 	return l, l.Below()
 }
 
+// holds are the links that are held, and plans those that are wanted besides.
+func (a *stacking) holds() []Left {
+	var all []Left
+	for _, x := range a.s.held {
+		all = append(all, x.left(x.below))
+	}
+	return all
+}
+
+func (a *stacking) plans() []Left {
+	var all []Left
+	for _, v := range a.wanted {
+		held := slices.ContainsFunc(a.s.held, func(x *stacked) bool { return x.Name == v.Name })
+		if _, below := a.base(v); below != 0 && !held {
+			all = append(all, v.left(below))
+		}
+	}
+	return all
+}
+
+// sweep removes what an earlier run has left and nobody wants.
+func (a *stacking) sweep() {
+	for _, x := range a.s.left {
+		l := a.pic.LinkByName(x.Name)
+		wanted := slices.ContainsFunc(a.wanted, func(v Virtual) bool { return v.Name == x.Name })
+		if l == nil || wanted || !x.is(l) {
+			continue
+		}
+		v := Virtual{Name: x.Name, IPVLAN: x.IPVLAN}
+		if below := a.pic.Link(x.Below); below != nil {
+			v.Base = below.Name
+		}
+		if err := a.s.table.DeleteLink(a.ctx, l.Index); err != nil {
+			a.failed(v, "remove", err)
+			continue
+		}
+		a.pic = a.pic.remove(l.Index)
+		a.res.Swept = append(a.res.Swept, v)
+	}
+	a.s.left = nil
+}
+
 // remove gives up links that are wanted no more, or not under the name that they
 // have now. A link that others have removed is forgotten.
 func (a *stacking) remove() {

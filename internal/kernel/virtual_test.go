@@ -319,8 +319,8 @@ func lines(s string) string {
 // runStack runs steps, each of them twice: the second time must change nothing.
 func runStack(t *testing.T, table LinkTable, show func() string, changes func() int, steps []stackStep) {
 	t.Helper()
-	var saved []Kept
-	s := NewStack(table, func(k []Kept) { saved = slices.Clone(k) })
+	var saved Undo
+	s := NewStack(table, func(u Undo) { saved = u })
 	for i, step := range steps {
 		for again := range 2 {
 			count := changes()
@@ -336,7 +336,7 @@ func runStack(t *testing.T, table LinkTable, show func() string, changes func() 
 			}
 		}
 	}
-	if steps[len(steps)-1].want == nil && len(saved) > 0 {
+	if steps[len(steps)-1].want == nil && !saved.Empty() {
 		t.Errorf("still to be put back: %v", saved)
 	}
 }
@@ -406,7 +406,7 @@ func TestStackEvents(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := fakeBase()
-			s := NewStack(f, func([]Kept) {})
+			s := NewStack(f, func(Undo) {})
 			apply := func() {
 				t.Helper()
 				if res, err := s.Apply(context.Background(), []Virtual{vmac6("vrrp6.51")}, nil, func([]Standing) {}); err != nil || len(res.Failed) > 0 {
@@ -461,7 +461,7 @@ func TestStackLeftovers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := fakeBase()
 			left(f, tt.link)
-			s := NewStack(f, func([]Kept) {})
+			s := NewStack(f, func(Undo) {})
 			res, err := s.Apply(context.Background(), []Virtual{vmac6("vrrp6.51")}, nil, func([]Standing) {})
 			if err != nil {
 				t.Fatal(err)
@@ -480,30 +480,33 @@ func TestStackLeftovers(t *testing.T) {
 }
 
 // TestStackAfterCrash: settings of others that a run has changed are put back by
-// the next one, save those that somebody else has set since.
+// the next one, save those that somebody else has set since, and links that it
+// does not want go.
 func TestStackAfterCrash(t *testing.T) {
-	f := fakeBase()
-	f.settings["eth1 "+rpFilter] = 2
-	f.settings["eth0 "+arpIgnore] = 2
-	was := f.text()
-	ctx := context.Background()
-	var saved []Kept
-	crashed := NewStack(f, func(k []Kept) { saved = slices.Clone(k) })
-	if _, err := crashed.Apply(ctx, []Virtual{vmac4("vrrp.51")}, nil, func([]Standing) {}); err != nil {
-		t.Fatal(err)
-	}
-	f.settings["eth0 "+arpFilter] = 7 // somebody else
-	next := NewStack(f, func(k []Kept) { saved = slices.Clone(k) })
-	next.Recall(saved)
-	for _, wanted := range [][]Virtual{{vmac4("vrrp.51")}, nil} {
-		if res, err := next.Apply(ctx, wanted, nil, func([]Standing) {}); err != nil || len(res.Failed) > 0 {
-			t.Fatal(err, res.Failed)
+	for _, wanted := range [][][]Virtual{{{vmac4("vrrp.51")}, nil}, {nil}} {
+		f := fakeBase()
+		f.settings["eth1 "+rpFilter] = 2
+		f.settings["eth0 "+arpIgnore] = 2
+		was := f.text()
+		ctx := context.Background()
+		var saved Undo
+		crashed := NewStack(f, func(u Undo) { saved = u })
+		if _, err := crashed.Apply(ctx, []Virtual{vmac4("vrrp.51"), vmac6("vrrp6.51")}, nil, func([]Standing) {}); err != nil {
+			t.Fatal(err)
 		}
-	}
-	if len(saved) > 0 {
-		t.Errorf("still to be put back: %v", saved)
-	}
-	if got := strings.Replace(f.text(), " arp_filter=7", "", 1); got != was {
-		t.Errorf("before:\n%safter:\n%s", was, f.text())
+		f.settings["eth0 "+arpFilter] = 7 // somebody else
+		next := NewStack(f, func(u Undo) { saved = u })
+		next.Recall(saved)
+		for _, w := range wanted {
+			if res, err := next.Apply(ctx, w, nil, func([]Standing) {}); err != nil || len(res.Failed) > 0 {
+				t.Fatal(err, res.Failed)
+			}
+		}
+		if !saved.Empty() {
+			t.Errorf("still to be put back: %v", saved)
+		}
+		if got := strings.Replace(f.text(), " arp_filter=7", "", 1); got != was {
+			t.Errorf("before:\n%safter:\n%s", was, f.text())
+		}
 	}
 }
