@@ -21,6 +21,7 @@ type acceptMode struct {
 	wall  *firewall.Firewall // nil: never needed
 	drops map[*member][]firewall.Drop
 	vmacs []firewall.VMAC
+	undo  *undoFile // nil: nothing is remembered
 }
 
 // firewallOptions are what the configuration says of the tables.
@@ -32,9 +33,14 @@ func firewallOptions(g *config.Global) firewall.Options {
 }
 
 // begin takes the options. What an earlier run left in the tables would go on
-// dropping packets, so it is removed, if it is known that the tables are ours.
-func (a *acceptMode) begin(cfg *config.Config, log *logger) {
-	a.opt = firewallOptions(&cfg.Global)
+// dropping packets, so it is removed, if it is known that the tables are ours: by
+// the configuration, or since that run has left word of it.
+func (a *acceptMode) begin(cfg *config.Config, left string, undo *undoFile, log *logger) {
+	a.opt, a.undo = firewallOptions(&cfg.Global), undo
+	if left != "" {
+		a.clean(firewall.Options{Table: left}, log)
+		undo.saveTable("")
+	}
 	needed := slices.ContainsFunc(cfg.Instances, func(c *config.Instance) bool { return !c.Accept || hasVMAC(c) })
 	if !needed && !cfg.Global.More.NFTables {
 		return
@@ -42,12 +48,17 @@ func (a *acceptMode) begin(cfg *config.Config, log *logger) {
 	if !cfg.Global.More.NFTables && !cfg.Global.More.IPTables {
 		log.infof("use_vmac or no_accept/strict specified, but no firewall configured - using nftables")
 	}
-	found, err := firewall.New(a.opt).Clean()
+	a.clean(a.opt, log)
+}
+
+// clean removes tables that are there at the start.
+func (a *acceptMode) clean(o firewall.Options, log *logger) {
+	found, err := firewall.New(o).Clean()
 	switch {
 	case err != nil:
 		log.infof("%v: packets for the addresses of instances with no_accept will not be dropped", err)
 	case found:
-		log.infof("removed the nftables table %s: left there by an earlier run", a.opt.Table)
+		log.infof("removed the nftables table %s: left there by an earlier run", o.Table)
 	}
 }
 
@@ -115,6 +126,7 @@ func (a *acceptMode) fence(vmacs []firewall.VMAC) error {
 func (a *acceptMode) apply() error {
 	if a.wall == nil {
 		a.wall = firewall.New(a.opt)
+		a.undo.saveTable(a.opt.Table)
 	}
 	w := firewall.Wanted{VMACs: a.vmacs}
 	for _, d := range a.drops {
@@ -136,5 +148,9 @@ func (a *acceptMode) close() error {
 	if a.wall == nil {
 		return nil
 	}
-	return a.wall.Close()
+	err := a.wall.Close()
+	if err == nil {
+		a.undo.saveTable("")
+	}
+	return err
 }

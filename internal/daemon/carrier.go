@@ -118,7 +118,7 @@ func (d *Daemon) settleCarrier(name string, c *carrier) {
 	c.flags = l.Flags
 	if c.isUp != l.Up {
 		c.isUp = l.Up
-		if d.uses(name) {
+		if d.uses(name) && !d.placing {
 			d.log.infof("Netlink reports %s %s", name, upDown(l.Up))
 		}
 	}

@@ -76,6 +76,7 @@ type Daemon struct {
 	layout    *layout             // where all of it belongs
 	virtuals  *virtuals           // has a goroutine of its own
 	standing  []kernel.Standing   // virtual links, as last set up
+	placing   bool                // that they come up is no news
 	runners   []*runner
 	members   []*member // by group, in the order of its members
 	ordered   []*member // the same in configuration order: so they hear of events
@@ -92,6 +93,7 @@ type Daemon struct {
 
 	files  fileWriter // of dumps; has goroutines of its own
 	keeper *keeper    // of the replay file; has a goroutine of its own
+	undo   *undoFile  // has a lock of its own
 	rec    *recording // nil: nothing is recorded
 
 	applied  sched.Settings
@@ -117,6 +119,7 @@ func New(cfg *config.Config, opt Options) *Daemon {
 	}
 	d.sockets = &sockets{open: map[netio.Spec]*socket{}, log: d.log}
 	d.keeper = newKeeper(opt.ReplayFile, d.log)
+	d.undo = &undoFile{path: opt.UndoFile, log: d.log}
 	return d
 }
 
@@ -233,7 +236,8 @@ func (d *Daemon) begin() error {
 	}
 	d.tune()
 	d.sockets.tell = d.cfg.Global.LogUnknownVRIDs
-	d.accept.begin(d.cfg, d.log)
+	left := d.undo.load()
+	d.accept.begin(d.cfg, left.Table, d.undo, d.log)
 	lay := plan(d.cfg, d.monitor.Snapshot(), nil, d.opt.StrictCompat)
 	d.clean(lay)
 	d.keeper.start()
@@ -241,7 +245,7 @@ func (d *Daemon) begin() error {
 	d.static = newStatics(d)
 	d.watch(wantedGroups(d.cfg, lay, d.opt.StrictCompat), staticObjects(d.cfg))
 	d.virtuals = newVirtuals(d)
-	d.virtuals.begin()
+	d.virtuals.begin(left.Undo)
 	d.static.begin(d.cfg)
 	d.initFiles()
 	d.fifos.hold()

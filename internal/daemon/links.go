@@ -27,7 +27,7 @@ func (d *Daemon) kernelEvent(e kernel.Event) {
 	case kernel.LinkAdded:
 		d.carrierOf(e.Link.Name) // from before there was a link
 		d.links[e.Link.Name] = e.Link
-		if d.uses(e.Link.Name) {
+		if d.uses(e.Link.Name) && !d.placing {
 			d.log.detailf("Interface %s added", e.Link.Name)
 		}
 		d.promoteLink(e.Link.Name)
@@ -160,6 +160,9 @@ func (d *Daemon) addressMoved(l *kernel.Link, a kernel.AddrState, there bool) {
 // refreshLogged is refresh where an error cannot be returned: the socket is
 // tried again until the interface answers.
 func (d *Daemon) refreshLogged(m *member) {
+	if d.placing {
+		return // all are refreshed when everything is in its place
+	}
 	err := d.refresh(m)
 	if err == nil {
 		return

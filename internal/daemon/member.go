@@ -112,7 +112,7 @@ func (m *member) send(a *fsm.SendAdvert) {
 
 // sendFailed logs a failure once a minute, or at once when it is another.
 func (m *member) sendFailed(set *settings, dst netip.Addr, err error) {
-	if errors.Is(err, unix.ENETUNREACH) && m.linkDown.Load() {
+	if (errors.Is(err, unix.ENETUNREACH) || errors.Is(err, netio.ErrNoInterface)) && m.linkDown.Load() {
 		return // that goes without saying
 	}
 	now := time.Now()

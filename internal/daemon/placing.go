@@ -9,6 +9,11 @@ func (a *arrangement) place(lay *layout) {
 	for _, text := range lay.notes {
 		d.log.infof("%s", text)
 	}
+	for _, m := range d.members { // what leaves by a link that goes is not sent
+		if at := m.set.Load().seat.iface; d.layout.base(at) != "" && lay.base(at) == "" {
+			d.sockets.detach(m)
+		}
+	}
 	d.layout = lay
 	d.standing = d.virtuals.change(lay, &d.cfg.Global)
 }
@@ -18,6 +23,8 @@ func (a *arrangement) place(lay *layout) {
 func (d *Daemon) awaitVirtuals() {
 	late := time.NewTimer(time.Second)
 	defer late.Stop()
+	d.placing = true
+	defer func() { d.placing = false }()
 	for !d.seesVirtuals() {
 		select {
 		case <-d.todo.ready:

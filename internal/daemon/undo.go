@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/holdfast-ha/holdfast/internal/kernel"
 	"github.com/holdfast-ha/holdfast/internal/statefile"
@@ -15,11 +16,15 @@ import (
 
 // undoFile remembers what of the system has to be put back, for the next run if
 // this one is killed. What it says counts for the same boot and the same network
-// namespace only; the numbers of interfaces mean nothing anywhere else.
+// namespace only; the numbers of interfaces mean nothing anywhere else. The owner
+// of the virtual links and those who use the firewall share it.
 type undoFile struct {
 	path string // "": there is none
 	log  *logger
-	said string // the last complaint
+
+	mu   sync.Mutex
+	now  undoText // what is to be in it
+	said string   // the last complaint
 }
 
 // undoText is what the file holds.
@@ -27,6 +32,7 @@ type undoText struct {
 	Version int    `json:"version"`
 	Boot    string `json:"boot"`
 	Space   string `json:"network_namespace"`
+	Table   string `json:"nftables_table,omitempty"`
 	kernel.Undo
 }
 
@@ -41,13 +47,13 @@ func here() (boot, space string) {
 }
 
 // load reads what an earlier run has left.
-func (f *undoFile) load() kernel.Undo {
+func (f *undoFile) load() undoText {
 	if f.path == "" {
-		return kernel.Undo{}
+		return undoText{}
 	}
 	data, err := statefile.Read(f.path, undoLimit)
 	if errors.Is(err, fs.ErrNotExist) {
-		return kernel.Undo{}
+		return undoText{}
 	}
 	var text undoText
 	if err == nil {
@@ -57,29 +63,38 @@ func (f *undoFile) load() kernel.Undo {
 	}
 	boot, space := here()
 	switch {
-	case err != nil:
+	case err != nil: // said below
 	case text.Version != 1:
 		err = fmt.Errorf("is of version %d", text.Version)
 	case text.Boot != boot || text.Space != space:
-		return kernel.Undo{}
+		return undoText{}
 	default:
 		err = text.Check()
 	}
 	if err != nil {
 		f.log.infof("%s: %v - settings that an earlier run has changed are not put back", f.path, err)
-		return kernel.Undo{}
+		return undoText{}
 	}
-	return text.Undo
+	f.now = text
+	return text
 }
 
-// save writes the file, or removes it when there is nothing to be put back.
-func (f *undoFile) save(u kernel.Undo) {
-	if f.path == "" {
+// save remembers the links and settings.
+func (f *undoFile) save(u kernel.Undo) { f.change(func(t *undoText) { t.Undo = u }) }
+
+// saveTable remembers that the nftables tables are there; "": they are not.
+func (f *undoFile) saveTable(name string) { f.change(func(t *undoText) { t.Table = name }) }
+
+// change changes what is remembered.
+func (f *undoFile) change(how func(*undoText)) {
+	if f == nil || f.path == "" {
 		return
 	}
-	err := f.write(u)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	how(&f.now)
 	said := ""
-	if err != nil {
+	if err := f.write(); err != nil {
 		if said = err.Error(); said != f.said {
 			f.log.infof("%s: %v - after a crash, settings would not be put back", f.path, err)
 		}
@@ -87,16 +102,17 @@ func (f *undoFile) save(u kernel.Undo) {
 	f.said = said
 }
 
-func (f *undoFile) write(u kernel.Undo) error {
-	if u.Empty() {
+// write writes the file, or removes it when there is nothing to be put back.
+func (f *undoFile) write() error {
+	if f.now.Empty() && f.now.Table == "" {
 		if err := os.Remove(f.path); !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		return nil
 	}
-	text := undoText{Version: 1, Undo: u}
-	text.Boot, text.Space = here()
-	data, err := json.Marshal(text)
+	f.now.Version = 1
+	f.now.Boot, f.now.Space = here()
+	data, err := json.Marshal(f.now)
 	if err != nil {
 		return err
 	}

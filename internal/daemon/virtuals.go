@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
@@ -23,8 +22,8 @@ type virtuals struct {
 
 	// Of its own goroutine.
 	stack  *kernel.Stack
-	undo   *undoFile
 	wanted []*virtual
+	owners map[string]string // of links, also of those that were wanted
 	other  []kernel.SettingValue
 	at     time.Time // when to look again; zero: when there is news
 	said   map[string]time.Time
@@ -34,18 +33,16 @@ type virtuals struct {
 func newVirtuals(d *Daemon) *virtuals {
 	v := &virtuals{
 		d: d, todo: newQueue[func()](), quit: make(chan struct{}), done: make(chan struct{}),
-		undo: &undoFile{path: d.opt.UndoFile, log: d.log}, said: map[string]time.Time{},
+		said: map[string]time.Time{}, owners: map[string]string{},
 	}
-	v.stack = kernel.NewStack(d.kern, v.undo.save)
+	v.stack = kernel.NewStack(d.kern, d.undo.save)
 	return v
 }
 
-// begin starts the goroutine, after what an earlier run could not put back has
-// been read.
-func (v *virtuals) begin() {
-	if u := v.undo.load(); !u.Empty() {
+// begin starts the goroutine, with what an earlier run could not put back.
+func (v *virtuals) begin(u kernel.Undo) {
+	if !u.Empty() {
 		v.stack.Recall(u)
-		v.todo.push(func() { v.set() }) // without a configuration for it, too
 	}
 	go v.run()
 }
@@ -134,7 +131,7 @@ func (v *virtuals) set() []kernel.Standing {
 	v.at = time.Time{}
 	links := make([]kernel.Virtual, len(v.wanted))
 	for i, w := range v.wanted {
-		links[i] = w.Virtual
+		links[i], v.owners[w.Name] = w.Virtual, w.owner.Name
 	}
 	res, err := v.stack.Apply(ctx, links, v.other, v.fence)
 	v.tell(&res)
@@ -165,15 +162,6 @@ func (v *virtuals) fence(standing []kernel.Standing) {
 	v.unsafe = v.d.accept.fence(walls)
 }
 
-// owner is the name of the instance that has a link.
-func (v *virtuals) owner(link string) string {
-	i := slices.IndexFunc(v.wanted, func(w *virtual) bool { return w.Name == link })
-	if i < 0 {
-		return link
-	}
-	return v.wanted[i].owner.Name
-}
-
 func kindOf(v kernel.Virtual) string {
 	if v.IPVLAN {
 		return "IPVLAN"
@@ -188,7 +176,7 @@ func (v *virtuals) tell(res *kernel.StackResult) {
 		log.infof("removed %v: left there by an earlier run", x)
 	}
 	for _, x := range res.Removed {
-		log.detailf("Success removing %s interface %s", kindOf(x), x.Name)
+		log.infof("(%s) Success removing %s interface %s", v.owners[x.Name], kindOf(x), x.Name)
 	}
 	for _, m := range res.Moved {
 		switch {
@@ -200,10 +188,10 @@ func (v *virtuals) tell(res *kernel.StackResult) {
 		}
 	}
 	for _, x := range res.Adopted {
-		log.infof("(%s): took over the %s interface %s", v.owner(x.Name), kindOf(x), x.Name)
+		log.infof("(%s): took over the %s interface %s", v.owners[x.Name], kindOf(x), x.Name)
 	}
 	for _, x := range res.Made {
-		log.infof("(%s): Success creating %s interface %s", v.owner(x.Name), kindOf(x), x.Name)
+		log.infof("(%s): Success creating %s interface %s", v.owners[x.Name], kindOf(x), x.Name)
 	}
 }
 

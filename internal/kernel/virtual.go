@@ -221,7 +221,6 @@ type stacked struct {
 	Virtual
 	index int
 	below int // index of the link it sits on
-	mtu   int // of the base when last looked at
 	up    bool
 	own   netip.Prefix // that was set on it; not valid: none
 	fresh bool         // not set up yet

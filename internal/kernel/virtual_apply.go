@@ -170,7 +170,7 @@ func (a *stacking) make(v Virtual, base *Link, below int) {
 		a.failed(v, "find", errors.Join(ErrNoLink, err))
 		return
 	}
-	a.s.held = append(a.s.held, &stacked{Virtual: v, index: l.Index, below: below, mtu: base.MTU, fresh: true})
+	a.s.held = append(a.s.held, &stacked{Virtual: v, index: l.Index, below: below, fresh: true})
 	a.res.Made = append(a.res.Made, v)
 	a.notify(v)
 }
@@ -192,7 +192,7 @@ func (a *stacking) vrf(l *Link) int {
 
 // adopt takes over a link that was there before.
 func (a *stacking) adopt(v Virtual, l, base *Link) {
-	x := &stacked{Virtual: v, index: l.Index, below: l.Lower, mtu: l.MTU, fresh: true}
+	x := &stacked{Virtual: v, index: l.Index, below: l.Lower, fresh: true}
 	a.s.held = append(a.s.held, x)
 	a.res.Adopted = append(a.res.Adopted, v)
 	if !v.HasMAC(l) {
@@ -231,10 +231,9 @@ func (a *stacking) follow(x *stacked, base *Link) {
 		a.change(x.Virtual, x.index, "move", LinkChange{Master: &vrf})
 	}
 	// The kernel takes it down with its base, and not up again.
-	if base.MTU > l.MTU && l.MTU == x.mtu {
+	if base.MTU > l.MTU {
 		a.change(x.Virtual, x.index, "set the MTU of", LinkChange{MTU: &base.MTU})
 	}
-	x.mtu = base.MTU
 }
 
 // Names of settings.
