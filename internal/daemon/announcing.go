@@ -3,7 +3,9 @@ package daemon
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
+	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
 	"github.com/holdfast-ha/holdfast/internal/netio"
 )
@@ -18,6 +20,9 @@ func (d *Daemon) announce(j job) {
 		return
 	}
 	held := m.holder.Addresses()
+	if j.why == fsm.AnnounceExtra {
+		held = oneOnEach(held, m.set.Load().extra)
+	}
 	for _, a := range held {
 		addr := a.Prefix.Addr()
 		d.log.detailf("(%s) Sending/queueing %s on %s for %s", name, announcements(addr, "gratuitous ARPs", "Unsolicited Neighbour Adverts"), a.Link, addr)
@@ -36,6 +41,17 @@ func (d *Daemon) announce(j job) {
 			}
 		}
 	}
+}
+
+// oneOnEach is the first address on each of the links.
+func oneOnEach(held []kernel.Address, links []string) []kernel.Address {
+	var out []kernel.Address
+	for _, link := range links {
+		if i := slices.IndexFunc(held, func(a kernel.Address) bool { return a.Link == link }); i >= 0 {
+			out = append(out, held[i])
+		}
+	}
+	return out
 }
 
 func (d *Daemon) sayAnnounced(link string, a netip.Addr) {

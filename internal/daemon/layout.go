@@ -143,21 +143,46 @@ func (p *planner) add(v *virtual, prefix string, vrid uint8, ipv6 bool) {
 	p.lay.links = append(p.lay.links, v)
 }
 
-// settle finds the link for an address. keepalived leaves addresses of the other
-// family on the base of a virtual MAC, although its manual says otherwise.
+// settle finds the link for an address.
 func (p *planner) settle(c *config.Instance, a config.Address) {
-	st, g := p.lay.seats[c], ground{a.Dev, a.Prefix.Addr().Is6()}
-	own := g.dev == c.Interface && g.ipv6 == c.IPv6
-	wanted := a.UseVMAC || c.More.VMACAddr && !own
-	switch {
-	case own && st.virtual != "":
-	case wanted && g.dev != "":
+	g := groundOf(a)
+	switch st := p.lay.seats[c]; st.site(c, a) {
+	case onExtra:
 		p.extraLink(c, g)
-	case g.dev == c.Interface && st.others:
+	case onOwn:
 		v := p.named(st.virtual)
 		v.IPv4, v.IPv6 = v.IPv4 || !g.ipv6, v.IPv6 || g.ipv6
 	}
 }
+
+// site is on which kind of interface an address belongs.
+type site uint8
+
+const (
+	onDev   site = iota // the one it is configured for
+	onOwn               // the instance's own virtual link
+	onExtra             // a virtual link for addresses
+)
+
+// site tells where an address belongs. keepalived leaves addresses of the other
+// family on the base of a virtual MAC, although its manual says otherwise.
+func (s *seat) site(c *config.Instance, a config.Address) site {
+	g := groundOf(a)
+	own := g.dev == c.Interface && g.ipv6 == c.IPv6
+	switch {
+	case g.dev == "":
+		return onDev
+	case own && s.virtual != "":
+		return onOwn
+	case a.UseVMAC || c.More.VMACAddr && !own:
+		return onExtra
+	case g.dev == c.Interface && s.others:
+		return onOwn
+	}
+	return onDev
+}
+
+func groundOf(a config.Address) ground { return ground{a.Dev, a.Prefix.Addr().Is6()} }
 
 func (p *planner) named(name string) *virtual {
 	for _, v := range p.lay.links {
@@ -196,16 +221,29 @@ func (p *planner) extraLink(c *config.Instance, g ground) {
 
 // dev is the interface that an address of the instance is on.
 func (s *seat) dev(c *config.Instance, a config.Address) string {
-	g := ground{a.Dev, a.Prefix.Addr().Is6()}
-	switch {
-	case a.Dev != c.Interface || s.virtual == "" || g.ipv6 != c.IPv6 && s.extra[g] != "":
-	case g.ipv6 == c.IPv6 || s.others:
+	switch s.site(c, a) {
+	case onOwn:
 		return s.virtual
-	}
-	if name := s.extra[g]; name != "" {
-		return name
+	case onExtra:
+		return s.extra[groundOf(a)]
 	}
 	return a.Dev
+}
+
+// extraLinks are the interfaces of addresses that carry no adverts: virtual ones,
+// or all.
+func (s *seat) extraLinks(addresses []kernel.Address, all bool) []string {
+	var links []string
+	for _, a := range addresses {
+		virtual := a.Link == s.virtual
+		for _, name := range s.extra {
+			virtual = virtual || name == a.Link
+		}
+		if a.Link != s.iface && (virtual || all) && !slices.Contains(links, a.Link) {
+			links = append(links, a.Link)
+		}
+	}
+	return links
 }
 
 // concerns tells whether the state of an interface matters to the instance.

@@ -26,6 +26,7 @@ type settings struct {
 	expect  *advert.Expect
 	objects []kernel.Object // what a Master holds: addresses, excluded ones, routes, rules
 	vips    map[netip.Addr]bool
+	extra   []string     // interfaces for garp_extra_if: with addresses and without adverts
 	dests   []netip.Addr // where adverts go
 	ttl     int          // of adverts; -1: the kernel's default
 }

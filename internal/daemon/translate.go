@@ -18,6 +18,9 @@ func translate(c *config.Instance, g *config.SyncGroup, st *seat, strict bool) *
 	if s.spec.ConfigFault == "" {
 		s.spec.ConfigFault = st.fault
 	}
+	if s.extra = st.extraLinks(addressesOf(s.objects), c.More.GARPExtraAll); len(s.extra) > 0 {
+		s.spec.GARP.Extra = c.More.GARPExtra
+	}
 	for _, a := range slices.Concat(c.Addresses, c.Excluded) {
 		s.vips[a.Prefix.Addr()] = true
 	}
