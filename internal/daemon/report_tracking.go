@@ -126,7 +126,7 @@ func trackOf(set *settings, kind fsm.TrackKind, name string) (dump.Track, bool) 
 		t := &set.spec.Trackers[i]
 		return dump.Track{Name: set.cfg.Name, Weight: t.Weight, Reverse: t.Reverse}, true
 	}
-	primary := kind == fsm.TrackInterface && set.cfg.Interface == name && !set.cfg.DontTrackPrimary
+	primary := kind == fsm.TrackInterface && set.seat.concerns(set.cfg, name) && !set.cfg.DontTrackPrimary
 	return dump.Track{Name: set.cfg.Name}, primary
 }
 

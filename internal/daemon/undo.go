@@ -85,14 +85,29 @@ func (f *undoFile) save(u kernel.Undo) { f.change(func(t *undoText) { t.Undo = u
 // saveTable remembers that the nftables tables are there; "": they are not.
 func (f *undoFile) saveTable(name string) { f.change(func(t *undoText) { t.Table = name }) }
 
+// before is what a setting of an interface was before it was changed.
+func (f *undoFile) before(link, name string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, k := range f.now.Settings {
+		if k.Link == link && k.Name == name {
+			return k.Before
+		}
+	}
+	return 0
+}
+
 // change changes what is remembered.
 func (f *undoFile) change(how func(*undoText)) {
-	if f == nil || f.path == "" {
+	if f == nil {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	how(&f.now)
+	if f.path == "" {
+		return
+	}
 	said := ""
 	if err := f.write(); err != nil {
 		if said = err.Error(); said != f.said {
