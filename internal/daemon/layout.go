@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -215,7 +216,7 @@ func (p *planner) extraLink(c *config.Instance, g ground) {
 	}
 	v := &virtual{owner: c, key: key, users: []*config.Instance{c}}
 	v.Base, v.MAC, v.IPv4, v.IPv6 = g.dev, key.mac, !g.ipv6, g.ipv6
-	p.add(v, p.cfg.Global.More.VMACAddrPrefix, c.VRID, g.ipv6)
+	p.add(v, cmp.Or(p.cfg.Global.More.VMACAddrPrefix, p.cfg.Global.More.VMACPrefix), c.VRID, g.ipv6)
 	st.extra[g] = v.Name
 }
 
