@@ -132,19 +132,19 @@ var instanceNetwork = []keyword[*instanceDraft]{
 		},
 	},
 	{
-		name: "use_vmac", args: "[name] [NAME] [MAC] [netlink_notify_msg] [group GROUP]", status: pending, doc: "Use the virtual MAC address.", example: "use_vmac vrrp.51",
+		name: "use_vmac", args: "[name] [NAME] [MAC] [netlink_notify_msg] [group GROUP]", doc: "Use the virtual MAC address.", example: "use_vmac vrrp.51",
 		set: setVMAC,
 	},
 	{
-		name: "use_vmac_addr", status: pending, doc: "Use virtual MAC addresses for addresses on other interfaces.", example: "use_vmac_addr",
+		name: "use_vmac_addr", doc: "Use virtual MAC addresses for addresses on other interfaces.", example: "use_vmac_addr",
 		set: func(_ *loader, d *instanceDraft, _ *syntax.Args) { d.More.VMACAddr = true },
 	},
 	{
-		name: "vmac_xmit_base", status: pending, doc: "Send adverts from the interface below the VMAC.", example: "vmac_xmit_base",
+		name: "vmac_xmit_base", doc: "Send adverts from the interface below the VMAC.", example: "vmac_xmit_base",
 		set: func(_ *loader, d *instanceDraft, _ *syntax.Args) { d.VMACXmitBase = true },
 	},
 	{
-		name: "use_ipvlan", args: "[name] [NAME] [ADDRESS[/LENGTH]] [bridge|private|vepa] [group GROUP]", status: pending, doc: "Use an ipvlan interface.", example: "use_ipvlan",
+		name: "use_ipvlan", args: "[name] [NAME] [ADDRESS[/LENGTH]] [bridge|private|vepa] [group GROUP]", doc: "Use an ipvlan interface.", example: "use_ipvlan",
 		set: setIPVLAN,
 	},
 	{
