@@ -27,6 +27,16 @@ func needNFT(t *testing.T) {
 	}
 }
 
+// settled is system once the kernel has done what it does itself to new interfaces.
+func settled(t *testing.T, ns *nettest.NS) (all string) {
+	t.Helper()
+	nettest.WaitFor(t, 10*time.Second, func() bool {
+		all = system(t, ns)
+		return !strings.Contains(all, "tentative")
+	}, "the addresses to be usable")
+	return all
+}
+
 // system is all that a daemon could leave behind in a namespace, in words.
 func system(t *testing.T, ns *nettest.NS) string {
 	t.Helper()
@@ -151,7 +161,7 @@ func TestVMACLeavesNothing(t *testing.T) {
 	needNFT(t)
 	lan := twoNets(t)
 	ns := lan.Node(1)
-	was := system(t, ns)
+	was := settled(t, ns)
 	n := newNode(t, ns, everyVMAC).start()
 	held := func(n *node) {
 		t.Helper()

@@ -97,6 +97,9 @@ func plan(cfg *config.Config, pic *kernel.Picture, old *layout, strict bool) *la
 			p.settle(c, a)
 		}
 	}
+	for _, v := range p.lay.links {
+		v.Shy = v.IPv4 && !p.strict
+	}
 	return p.lay
 }
 
@@ -125,7 +128,12 @@ func (p *planner) ownLink(c *config.Instance) {
 		}
 	}
 	v.key = virtualKey{v.Base, v.IPVLAN, v.MAC}
-	p.add(v, p.cfg.Global.More.VMACPrefix, c.VRID, c.IPv6)
+	i := slices.IndexFunc(p.lay.links, func(o *virtual) bool { return o.key == v.key })
+	if i >= 0 { // two with one VRID, of which one is in FAULT
+		v = p.lay.links[i]
+	} else {
+		p.add(v, p.cfg.Global.More.VMACPrefix, c.VRID, c.IPv6)
+	}
 	st := p.lay.seats[c]
 	st.virtual, st.others = v.Name, c.UseVMAC && !p.strict
 	if !c.VMACXmitBase {

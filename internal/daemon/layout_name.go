@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/holdfast-ha/holdfast/internal/kernel"
@@ -34,7 +35,7 @@ func (p *planner) name(v *virtual, prefix string, vrid uint8, ipv6 bool) string 
 			p.note("(%s) the interface %s is there and no private macvlan: using another name", v.owner.Name, v.configured)
 		}
 	}
-	for _, name := range candidates(prefix, vrid, ipv6) {
+	for name := range candidates(prefix, vrid, ipv6) {
 		l := p.pic.LinkByName(name)
 		if p.taken[name] || p.reserved(name) {
 			continue
@@ -109,21 +110,19 @@ func (p *planner) left(v *virtual) *kernel.Link {
 }
 
 // candidates are the names for a virtual link, best first.
-func candidates(prefix string, vrid uint8, ipv6 bool) []string {
-	suffix := fmt.Sprintf(".%d", vrid)
-	numbers := []string{""}
-	if ipv6 {
-		numbers = append(numbers, "6")
+func candidates(prefix string, vrid uint8, ipv6 bool) iter.Seq[string] {
+	name := func(number string) string {
+		tail := fmt.Sprintf("%s.%d", number, vrid)
+		return prefix[:min(len(prefix), nameLength-len(tail))] + tail
 	}
-	for i := 1; i < 1000; i++ {
-		if !ipv6 || i != 6 {
-			numbers = append(numbers, fmt.Sprint(i))
+	return func(yield func(string) bool) {
+		if !yield(name("")) || ipv6 && !yield(name("6")) {
+			return
+		}
+		for i := 1; i < 1000; i++ {
+			if !(ipv6 && i == 6) && !yield(name(fmt.Sprint(i))) {
+				return
+			}
 		}
 	}
-	var names []string
-	for _, n := range numbers {
-		tail := n + suffix
-		names = append(names, prefix[:min(len(prefix), nameLength-len(tail))]+tail)
-	}
-	return names
 }

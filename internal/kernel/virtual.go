@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -47,6 +48,9 @@ type Virtual struct {
 	// IPv4 makes it answer for its IPv4 addresses, and its base not answer for
 	// them. IPv6 turns IPv6 on.
 	IPv4, IPv6 bool
+	// Shy makes its base ask for neighbours in its own name only, with IPv4: from an
+	// address of the link it would tell them its own MAC for that.
+	Shy bool
 
 	// Own is an address that the link has as long as it is there. Without it,
 	// ShareLinkLocal gives it the link-local address of its base, or, if that has
@@ -78,7 +82,7 @@ func (v Virtual) Is(l *Link, below int) bool {
 
 // HasMAC tells whether the link has the MAC that is wanted.
 func (v Virtual) HasMAC(l *Link) bool {
-	return v.IPVLAN || l.HardwareAddr.String() == v.MAC.String()
+	return v.IPVLAN || bytes.Equal(l.HardwareAddr, v.MAC[:])
 }
 
 // Private tells whether a link is a macvlan in private mode.
@@ -118,8 +122,8 @@ type LinkTable interface {
 	SettingTable
 	// Links lists all links, without addresses, sorted by index.
 	Links(ctx context.Context) ([]*Link, error)
-	// AddLink makes a link, which is down.
-	AddLink(ctx context.Context, v Virtual, at LinkPlace) error
+	// AddLink makes a link, which is down, and returns it.
+	AddLink(ctx context.Context, v Virtual, at LinkPlace) (*Link, error)
 	// ChangeLink changes the link with the index.
 	ChangeLink(ctx context.Context, index int, c LinkChange) error
 	// DeleteLink removes it; that it is not there is no error.
@@ -196,7 +200,7 @@ func (u Undo) Empty() bool { return len(u.Settings) == 0 && len(u.Links) == 0 }
 // Check tells whether it can be what a stack has saved: it names nothing but what a
 // stack changes.
 func (u Undo) Check() error {
-	known := []string{arpIgnore, arpFilter, rpFilter, LinkLocalIGMP.Name}
+	known := []string{arpIgnore, arpFilter, arpAnnounce, rpFilter, LinkLocalIGMP.Name}
 	for _, k := range u.Settings {
 		if !slices.Contains(known, k.Name) || strings.ContainsAny(k.Link, "/\x00") || k.Link == "." || k.Link == ".." {
 			return fmt.Errorf("%v is no setting of a virtual interface", k.Setting)

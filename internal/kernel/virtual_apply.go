@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"slices"
 )
@@ -27,15 +26,6 @@ func (a *stacking) change(v Virtual, index int, what string, c LinkChange) bool 
 		a.failed(v, what, err)
 	}
 	return err == nil
-}
-
-// reread lists the links anew after one was made or removed.
-func (a *stacking) reread() error {
-	links, err := a.s.table.Links(a.ctx)
-	if err == nil {
-		a.pic = &Picture{Links: links}
-	}
-	return err
 }
 
 // base is the index of the link below a wanted one; 0: it is not there.
@@ -160,16 +150,12 @@ func (a *stacking) provide(v Virtual) {
 
 func (a *stacking) make(v Virtual, base *Link, below int) {
 	at := LinkPlace{Base: base.Index, Group: v.group(base), Master: a.vrf(base)}
-	if err := a.s.table.AddLink(a.ctx, v, at); err != nil {
+	l, err := a.s.table.AddLink(a.ctx, v, at)
+	if err != nil {
 		a.failed(v, "make", err)
 		return
 	}
-	err := a.reread()
-	l := a.pic.LinkByName(v.Name)
-	if err != nil || l == nil {
-		a.failed(v, "find", errors.Join(ErrNoLink, err))
-		return
-	}
+	a.pic = a.pic.set(l)
 	a.s.held = append(a.s.held, &stacked{Virtual: v, index: l.Index, below: below, fresh: true})
 	a.res.Made = append(a.res.Made, v)
 	a.notify(v)
@@ -240,6 +226,7 @@ func (a *stacking) follow(x *stacked, base *Link) {
 const (
 	arpIgnore         = "ipv4/arp_ignore"
 	arpFilter         = "ipv4/arp_filter"
+	arpAnnounce       = "ipv4/arp_announce"
 	rpFilter          = "ipv4/rp_filter"
 	acceptLocal       = "ipv4/accept_local"
 	promoteSecondary  = "ipv4/promote_secondaries"
@@ -280,8 +267,14 @@ func (a *stacking) filter() []SettingValue {
 // prepare sets what the links need of others, before they are there.
 func (a *stacking) prepare(keep []SettingValue) {
 	for _, v := range a.wanted {
-		if base, _ := a.base(v); base != nil && v.IPv4 && !v.IPVLAN {
-			keep = append(keep, SettingValue{Setting{base.Name, base.Index, arpIgnore}, 1}, SettingValue{Setting{base.Name, base.Index, arpFilter}, 1})
+		base, _ := a.base(v)
+		if base == nil || !v.IPv4 || v.IPVLAN {
+			continue
+		}
+		at := func(name string) Setting { return Setting{base.Name, base.Index, name} }
+		keep = append(keep, SettingValue{at(arpIgnore), 1}, SettingValue{at(arpFilter), 1})
+		if v.Shy {
+			keep = append(keep, SettingValue{at(arpAnnounce), 2})
 		}
 	}
 	moved, err := a.s.settings.Apply(a.ctx, keep)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -19,7 +20,7 @@ var _ LinkTable = (*Handle)(nil)
 // devconf are the numbers of IPv4 settings of interfaces (linux/ip.h), which can
 // be set by netlink also where /proc/sys cannot be written.
 var devconf = map[string]uint16{
-	rpFilter: 8, arpFilter: 13, arpIgnore: 19, promoteSecondary: 20, acceptLocal: 23,
+	rpFilter: 8, arpFilter: 13, arpAnnounce: 18, arpIgnore: 19, promoteSecondary: 20, acceptLocal: 23,
 }
 
 // Values of linux/if_link.h: the L2 mode of an ipvlan, and no link-local address
@@ -52,7 +53,7 @@ func linkInfo(kind string, data ...*nl.RtAttr) *nl.RtAttr {
 }
 
 // AddLink implements [LinkTable].
-func (h *Handle) AddLink(ctx context.Context, v Virtual, at LinkPlace) error {
+func (h *Handle) AddLink(ctx context.Context, v Virtual, at LinkPlace) (*Link, error) {
 	parts := []nl.NetlinkRequestData{
 		nl.NewIfInfomsg(unix.AF_UNSPEC),
 		nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(v.Name)),
@@ -68,18 +69,35 @@ func (h *Handle) AddLink(ctx context.Context, v Virtual, at LinkPlace) error {
 		parts = append(parts, nl.NewRtAttr(unix.IFLA_ADDRESS, v.MAC[:]),
 			linkInfo(kindMacvlan, attr32(unix.IFLA_MACVLAN_MODE, macvlanPrivate)))
 	}
-	return h.request(ctx, request{
+	err := h.request(ctx, request{
 		typ: unix.RTM_NEWLINK, flags: unix.NLM_F_ACK | unix.NLM_F_CREATE | unix.NLM_F_EXCL, parts: parts,
+	}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return h.link(ctx, v.Name)
+}
+
+// link asks for one link.
+func (h *Handle) link(ctx context.Context, name string) (l *Link, err error) {
+	parts := []nl.NetlinkRequestData{nl.NewIfInfomsg(unix.AF_UNSPEC), nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(name))}
+	var bad error
+	err = h.request(ctx, request{typ: unix.RTM_GETLINK, flags: unix.NLM_F_ACK, parts: parts}, func(m syscall.NetlinkMessage) {
+		l, bad = parseLink(m.Data)
 	})
+	if err = firstOf(err, bad); err == nil && l == nil {
+		err = ErrNoLink
+	}
+	return l, err
 }
 
 // request sends a request in the caller's turn.
-func (h *Handle) request(ctx context.Context, r request) error {
+func (h *Handle) request(ctx context.Context, r request, each func(syscall.NetlinkMessage)) error {
 	if err := h.begin(ctx); err != nil {
 		return err
 	}
 	defer h.end()
-	return h.conn.execute(ctx, r, nil)
+	return h.conn.execute(ctx, r, each)
 }
 
 // ChangeLink implements [LinkTable].
@@ -110,14 +128,14 @@ func (h *Handle) ChangeLink(ctx context.Context, index int, c LinkChange) error 
 		spec.AddRtAttr(unix.AF_INET6, nil).AddRtAttr(unix.IFLA_INET6_ADDR_GEN_MODE, []byte{addrGenNone})
 		parts = append(parts, spec)
 	}
-	return h.request(ctx, request{typ: unix.RTM_NEWLINK, flags: unix.NLM_F_ACK, parts: parts})
+	return h.request(ctx, request{typ: unix.RTM_NEWLINK, flags: unix.NLM_F_ACK, parts: parts}, nil)
 }
 
 // DeleteLink implements [LinkTable].
 func (h *Handle) DeleteLink(ctx context.Context, index int) error {
 	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	msg.Index = int32(index)
-	err := h.request(ctx, request{typ: unix.RTM_DELLINK, flags: unix.NLM_F_ACK, parts: []nl.NetlinkRequestData{msg}})
+	err := h.request(ctx, request{typ: unix.RTM_DELLINK, flags: unix.NLM_F_ACK, parts: []nl.NetlinkRequestData{msg}}, nil)
 	if errors.Is(err, unix.ENODEV) {
 		return nil
 	}
@@ -183,7 +201,7 @@ func (h *Handle) SetSetting(ctx context.Context, s Setting, value int) error {
 		spec := nl.NewRtAttr(unix.IFLA_AF_SPEC, nil)
 		conf := spec.AddRtAttr(unix.AF_INET, nil).AddRtAttr(unix.IFLA_INET_CONF, nil)
 		conf.AddRtAttr(int(number), nl.Uint32Attr(uint32(value)))
-		err := h.request(ctx, request{typ: unix.RTM_NEWLINK, flags: unix.NLM_F_ACK, parts: []nl.NetlinkRequestData{msg, spec}})
+		err := h.request(ctx, request{typ: unix.RTM_NEWLINK, flags: unix.NLM_F_ACK, parts: []nl.NetlinkRequestData{msg, spec}}, nil)
 		if err != nil {
 			return fmt.Errorf("set %v: %w", s, err)
 		}

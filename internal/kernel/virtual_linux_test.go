@@ -96,7 +96,7 @@ func TestIPVLANReal(t *testing.T) {
 	nettest.Require(t)
 	table, show := stackSpace(t)
 	v := Virtual{Name: "ipv.1", Base: "eth0", IPVLAN: true, Mode: IPVLANPrivate, IPv4: true, Own: netip.MustParsePrefix("192.0.2.9/24")}
-	probe := table.AddLink(context.Background(), Virtual{Name: "probe", Base: "eth0", IPVLAN: true}, LinkPlace{Base: indexOf(t, table, "eth0")})
+	_, probe := table.AddLink(context.Background(), Virtual{Name: "probe", Base: "eth0", IPVLAN: true}, LinkPlace{Base: indexOf(t, table, "eth0")})
 	if errors.Is(probe, unix.EOPNOTSUPP) {
 		t.Skip("this kernel has no ipvlan")
 	}

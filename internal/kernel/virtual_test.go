@@ -48,12 +48,12 @@ func (f *fakeLinks) did(what string) error {
 
 func (f *fakeLinks) Links(context.Context) ([]*Link, error) { return slices.Clone(f.pic.Links), nil }
 
-func (f *fakeLinks) AddLink(_ context.Context, v Virtual, at LinkPlace) error {
+func (f *fakeLinks) AddLink(_ context.Context, v Virtual, at LinkPlace) (*Link, error) {
 	if err := f.did("add " + v.Name); err != nil {
-		return err
+		return nil, err
 	}
 	if f.pic.LinkByName(v.Name) != nil {
-		return errors.New("file exists")
+		return nil, errors.New("file exists")
 	}
 	l := &Link{Name: v.Name, Kind: v.kind(), Mode: macvlanPrivate, Lower: at.Base, Master: at.Master, Group: at.Group, MTU: f.pic.Link(at.Base).MTU}
 	l.HardwareAddr = slices.Clone(v.MAC[:])
@@ -61,7 +61,7 @@ func (f *fakeLinks) AddLink(_ context.Context, v Virtual, at LinkPlace) error {
 		l.Mode, l.HardwareAddr = v.Mode, f.pic.Link(at.Base).HardwareAddr
 	}
 	f.add(l)
-	return nil
+	return l, nil
 }
 
 func (f *fakeLinks) ChangeLink(_ context.Context, index int, c LinkChange) error {
@@ -159,7 +159,7 @@ func stackText(links []*Link, setting func(Setting) int, addrs func(string) []Ad
 	for _, l := range links {
 		names[l.Index] = l.Name
 	}
-	keys := []string{acceptLocal, arpFilter, arpIgnore, promoteSecondary, rpFilter, noLinkLocalBySelf, disableIPv6}
+	keys := []string{acceptLocal, arpAnnounce, arpFilter, arpIgnore, promoteSecondary, rpFilter, noLinkLocalBySelf, disableIPv6}
 	usual := func(l string, index int) (out string) {
 		for _, k := range keys {
 			if v := setting(Setting{l, index, k}); v != 0 {
@@ -211,6 +211,14 @@ var stackTests = []struct {
 	{"one for IPv4, and back", []stackStep{
 		{want: []Virtual{vmac4("vrrp.51")}, text: `
 			eth0 arp_filter=1 arp_ignore=1 rp_filter=1 fe80::1/64
+			eth1 rp_filter=1
+			vrrp.51 macvlan 1 on eth0 00:00:5e:00:01:33 mtu 1500 up accept_local=1 arp_ignore=1 promote_secondaries=1 addr_gen_mode=1 disable_ipv6=1
+			rp_filter all 0 default 1`},
+		{text: before},
+	}},
+	{"one whose base asks in its own name", []stackStep{
+		{want: []Virtual{shy()}, text: `
+			eth0 arp_announce=2 arp_filter=1 arp_ignore=1 rp_filter=1 fe80::1/64
 			eth1 rp_filter=1
 			vrrp.51 macvlan 1 on eth0 00:00:5e:00:01:33 mtu 1500 up accept_local=1 arp_ignore=1 promote_secondaries=1 addr_gen_mode=1 disable_ipv6=1
 			rp_filter all 0 default 1`},
@@ -277,6 +285,12 @@ var stackTests = []struct {
 const before = `
 	eth0 fe80::1/64
 	rp_filter all 1 default 0`
+
+func shy() Virtual {
+	v := vmac4("vrrp.51")
+	v.Shy = true
+	return v
+}
 
 func second() Virtual {
 	v := vmac4("vrrp.52")
