@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -16,7 +17,10 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/nettest"
 )
 
-const virtualMAC = "00:00:5e:00:01:33"
+const (
+	virtualMAC = "00:00:5e:00:01:33"
+	vip6       = "2001:db8::100"
+)
 
 // neighbour is the MAC that a node knows for an address.
 func neighbour(t *testing.T, ns *nettest.NS, addr string) string {
@@ -25,7 +29,7 @@ func neighbour(t *testing.T, ns *nettest.NS, addr string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := ns.Handle().NeighList(eth.Attrs().Index, netlink.FAMILY_V4)
+	all, err := ns.Handle().NeighList(eth.Attrs().Index, netlink.FAMILY_ALL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,27 +64,41 @@ func TestVMACServes(t *testing.T) {
 	}
 	serve(t, far)
 	conf := func(priority int) string {
-		return fast("VI_1", 51, priority, "use_vmac", vip+"/24")
+		return fast("VI_1", 51, priority, "use_vmac", vip+"/24") + fast("VI_6", 51, priority, "use_vmac", "fe80::100/64", vip6+"/64")
 	}
 	a := newNode(t, lan.Node(1), conf(150)).start()
 	a.waitAddr(vip, true)
+	a.waitAddr(vip6, true)
 	b := newNode(t, lan.Node(2), conf(100)).start()
-	b.waitLog("Entering BACKUP STATE")
+	b.waitLogs("Entering BACKUP STATE", 2)
 	run(client, "route", "add", "203.0.113.1", "via", vip)
 	asks := func(when string) {
 		t.Helper()
 		for _, addr := range []string{vip, "203.0.113.1"} {
 			nettest.WaitFor(t, 5*time.Second, func() bool { return dial(client, addr) == nil }, when+": an answer from "+addr)
 		}
-		if mac := neighbour(t, client, vip); mac != virtualMAC {
-			t.Errorf("%s: the client knows %s for the address", when, mac)
+		refused := func() bool { // nobody listens there, and the kernel says so
+			err := client.Do(func() error {
+				c, err := net.DialTimeout("tcp6", net.JoinHostPort(vip6, "9"), 300*time.Millisecond)
+				if err == nil {
+					c.Close()
+				}
+				return err
+			})
+			return errors.Is(err, syscall.ECONNREFUSED)
+		}
+		nettest.WaitFor(t, 5*time.Second, refused, when+": an answer from "+vip6)
+		for addr, want := range map[string]string{vip: virtualMAC, vip6: "00:00:5e:00:02:33"} {
+			if mac := neighbour(t, client, addr); mac != want {
+				t.Errorf("%s: the client knows %s for %s", when, mac, addr)
+			}
 		}
 	}
 	asks("at first")
 	run(client, "neigh", "flush", "all")
 	asks("asked anew")
 	a.stop()
-	b.waitLog("Entering MASTER STATE")
+	b.waitLogs("Entering MASTER STATE", 2)
 	asks("after it has moved")
 }
 
