@@ -141,6 +141,7 @@ func (p *program) hold() int {
 		LogScriptOutput: opts.logScriptOutput,
 		Record:          opts.record, Started: p.back.Ready, Signals: p.signals,
 		ReplayFile: strings.TrimSuffix(paths[0], ".pid") + ".replay",
+		UndoFile:   strings.TrimSuffix(paths[0], ".pid") + ".undo",
 	})
 	err = d.Run(context.Background())
 	switch {

@@ -81,7 +81,7 @@ var globalVRRP = []keyword[*Global]{
 		set: setMinGARP,
 	},
 	{
-		name: "vrrp_garp_extra_if", aliases: []string{"vrrp_vmac_garp_intvl"}, args: "[all] SECONDS", status: pending, doc: "How often to announce from the interfaces below a VMAC.", example: "vrrp_garp_extra_if all 60",
+		name: "vrrp_garp_extra_if", aliases: []string{"vrrp_vmac_garp_intvl"}, args: "[all] SECONDS", doc: "How often to announce an address on each virtual MAC interface that carries no adverts, or, with all, on every such interface.", example: "vrrp_garp_extra_if all 60",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			l.garpExtra(a, 1, "vrrp_garp_extra_if", "", &g.More.GARPExtra, &g.More.GARPExtraAll)
 		},
@@ -157,15 +157,15 @@ var globalVRRP = []keyword[*Global]{
 		set: word(func(g *Global) *string { return &g.DefaultInterface }, "default_interface requires interface name"),
 	},
 	{
-		name: "disable_local_igmp", status: pending, doc: "No IGMP for link-local groups.", example: "disable_local_igmp",
+		name: "disable_local_igmp", doc: "No IGMP for link-local groups.", example: "disable_local_igmp",
 		set: switchOn(func(g *Global) *bool { return &g.More.DisableLocalIGMP }),
 	},
 	{
-		name: "vmac_prefix", args: "NAME", status: pending, doc: "Start of the names of VMAC interfaces, vrrp by default.", example: "vmac_prefix vrrp",
+		name: "vmac_prefix", args: "NAME", doc: "Start of the names of VMAC interfaces, vrrp by default.", example: "vmac_prefix vrrp",
 		set: vmacPrefix(func(g *Global) *string { return &g.More.VMACPrefix }, "vmac prefix"),
 	},
 	{
-		name: "vmac_addr_prefix", args: "NAME", status: pending, doc: "Start of the names of VMAC interfaces for addresses.", example: "vmac_addr_prefix vrrp",
+		name: "vmac_addr_prefix", args: "NAME", doc: "Start of the names of VMAC interfaces for addresses.", example: "vmac_addr_prefix vrrp",
 		set: vmacPrefix(func(g *Global) *string { return &g.More.VMACAddrPrefix }, "vmac address prefix"),
 	},
 	{

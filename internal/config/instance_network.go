@@ -132,19 +132,19 @@ var instanceNetwork = []keyword[*instanceDraft]{
 		},
 	},
 	{
-		name: "use_vmac", args: "[name] [NAME] [MAC] [netlink_notify_msg] [group GROUP]", status: pending, doc: "Use the virtual MAC address.", example: "use_vmac vrrp.51",
+		name: "use_vmac", args: "[name] [NAME] [MAC] [netlink_notify_msg] [group GROUP]", doc: "Use the virtual MAC address.", example: "use_vmac vrrp.51",
 		set: setVMAC,
 	},
 	{
-		name: "use_vmac_addr", status: pending, doc: "Use virtual MAC addresses for addresses on other interfaces.", example: "use_vmac_addr",
+		name: "use_vmac_addr", doc: "Use virtual MAC addresses for addresses on other interfaces.", example: "use_vmac_addr",
 		set: func(_ *loader, d *instanceDraft, _ *syntax.Args) { d.More.VMACAddr = true },
 	},
 	{
-		name: "vmac_xmit_base", status: pending, doc: "Send adverts from the interface below the VMAC.", example: "vmac_xmit_base",
+		name: "vmac_xmit_base", doc: "Send adverts from the interface below the VMAC.", example: "vmac_xmit_base",
 		set: func(_ *loader, d *instanceDraft, _ *syntax.Args) { d.VMACXmitBase = true },
 	},
 	{
-		name: "use_ipvlan", args: "[name] [NAME] [ADDRESS[/LENGTH]] [bridge|private|vepa] [group GROUP]", status: pending, doc: "Use an ipvlan interface.", example: "use_ipvlan",
+		name: "use_ipvlan", args: "[name] [NAME] [ADDRESS[/LENGTH]] [bridge|private|vepa] [group GROUP]", doc: "Use an ipvlan interface.", example: "use_ipvlan",
 		set: setIPVLAN,
 	},
 	{
@@ -260,7 +260,7 @@ func setVMAC(l *loader, d *instanceDraft, a *syntax.Args) {
 			d.More.VMACNetlinkNotify = true
 		case w == "group":
 			if group, ok := l.linkGroup(a, d.Name); ok {
-				d.More.VMACGroup = group
+				d.More.VMACGroup = &group
 			}
 		case w == "name":
 			if w, ok = a.Need(); !ok {
@@ -276,16 +276,16 @@ func setVMAC(l *loader, d *instanceDraft, a *syntax.Args) {
 }
 
 // linkGroup reads the group of an interface, a number or a name.
-func (l *loader) linkGroup(a *syntax.Args, instance string) (string, bool) {
+func (l *loader) linkGroup(a *syntax.Args, instance string) (uint32, bool) {
 	w, ok := a.Need()
 	if !ok {
-		return "", false
+		return 0, false
 	}
-	if _, ok := l.namedNumber(w, groupNames, 1<<32-1); !ok {
+	n, ok := l.namedNumber(w, groupNames, 1<<32-1)
+	if !ok {
 		a.Report(syntax.General, "(%s) unknown interface group '%s' - ignoring", instance, w)
-		return "", false
 	}
-	return w, true
+	return uint32(n), ok
 }
 
 func setMAC(a *syntax.Args, d *instanceDraft, w string) {
@@ -358,7 +358,7 @@ func setIPVLAN(l *loader, d *instanceDraft, a *syntax.Args) {
 			m.IPVLANMode, modeSet = w, true
 		case w == "group":
 			if group, ok := l.linkGroup(a, d.Name); ok {
-				m.IPVLANGroup = group
+				m.IPVLANGroup = &group
 			}
 		case w == "name":
 			if w, ok = a.Need(); !ok {

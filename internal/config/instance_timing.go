@@ -41,7 +41,7 @@ var instanceTiming = []keyword[*instanceDraft]{
 		},
 	},
 	{
-		name: "garp_extra_if", aliases: []string{"vmac_garp_intvl"}, args: "[all] SECONDS", status: pending, doc: "How often to announce from the interfaces below a VMAC.", example: "garp_extra_if all 60",
+		name: "garp_extra_if", aliases: []string{"vmac_garp_intvl"}, args: "[all] SECONDS", doc: "How often to announce an address on each virtual MAC interface that carries no adverts, or, with all, on every such interface.", example: "garp_extra_if all 60",
 		set: func(l *loader, d *instanceDraft, a *syntax.Args) {
 			l.garpExtra(a, 0, "garp_extra_if", "("+d.Name+"): ", &d.More.GARPExtra, &d.More.GARPExtraAll)
 		},

@@ -105,7 +105,7 @@ type Instance struct {
 	NoVirtualIPAddress   bool
 	PromoteSecondaries   bool
 
-	UseVMAC      bool // recognised; not served yet
+	UseVMAC      bool
 	VMACName     string
 	VMACXmitBase bool
 

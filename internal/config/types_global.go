@@ -39,7 +39,7 @@ type GlobalMore struct {
 	NFTablesIfindex        bool
 	NFTablesCounters       bool
 	VMACPrefix             string // vmac_prefix
-	VMACAddrPrefix         string // vmac_addr_prefix
+	VMACAddrPrefix         string // vmac_addr_prefix; empty: as VMACPrefix
 	NetNS                  string // net_namespace
 	ReloadCheckConfig      string // reload_check_config: where its messages go; "": off
 	ReloadTimeFile         string
@@ -173,7 +173,6 @@ func newConfig() *Config {
 			NFTablesName:         "keepalived",
 			NFTablesPriority:     -1,
 			VMACPrefix:           "vrrp",
-			VMACAddrPrefix:       "vrrp",
 			JSONVersion:          1,
 			ReceiveBuffers:       ReceiveBuffers{Multiplier: 3},
 		},

@@ -11,14 +11,14 @@ import (
 type InstanceMore struct {
 	Owner              bool             // priority 255: the addresses are the machine's own
 	VMACMAC            net.HardwareAddr // nil: the one of the VRID; 5 octets: the VRID is appended
-	VMACGroup          string           // interface group of the VMAC
+	VMACGroup          *uint32          // interface group of the VMAC; nil: that of its base
 	VMACNetlinkNotify  bool
 	VMACAddr           bool // use_vmac_addr
 	IPVLAN             bool
 	IPVLANName         string
 	IPVLANAddr         netip.Prefix // invalid: none
 	IPVLANMode         string       // bridge, private or vepa
-	IPVLANGroup        string
+	IPVLANGroup        *uint32      // nil: that of its base
 	VRF                string
 	Routes             []Route
 	Rules              []Rule

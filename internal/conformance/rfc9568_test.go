@@ -1,8 +1,11 @@
 package conformance
 
 const (
-	noVMAC = "without `use_vmac`, which is not served yet, an address is reached at the MAC of its interface, as with keepalived: " +
+	withVMAC = "kept with `use_vmac`; without it an address is reached at the MAC of its interface, as with keepalived: " +
 		"announcements tell the network who has it"
+	backupVMAC = "the interface with the virtual MAC stays up while Backup, as with keepalived: it hears the adverts. Switches " +
+		"send nothing else there, since the Active Router speaks from that MAC"
+	withNoAccept = "kept with `no_accept` or strict mode; by default it accepts, as with keepalived: that is what a service on a virtual address needs"
 	noForwarding = "Holdfast moves addresses; the kernel forwards, by its own rules"
 	noRA         = "Holdfast sends no router advertisements; a daemon that does can be started and stopped by a notify script"
 	management   = "the log, the statistics file and the JSON dump tell it; SNMP is not served"
@@ -64,7 +67,7 @@ var rfc9568 = []clause{
 	{"6.4.2", "300-310", "MUST NOT", "a Backup does not answer ARP for the IPv4 addresses", kept, held, "it does not have them: the kernel answers for what is on an interface"},
 	{"6.4.2", "315-320", "MUST NOT", "nor neighbour solicitations for the IPv6 addresses", kept, held, "likewise"},
 	{"6.4.2", "325-330", "MUST NOT", "nor sends router advertisements for the virtual router", left, nil, noRA},
-	{"6.4.2", "335", "MUST", "it discards packets to the virtual MAC", unserved, nil, noVMAC},
+	{"6.4.2", "335", "MUST", "it discards packets to the virtual MAC", differs, nil, backupVMAC},
 	{"6.4.2", "340", "MUST NOT", "it does not accept packets to the addresses", kept, held, "it does not have them"},
 	{"6.4.2", "345-360", "is", "shutdown cancels the timer and ends in Initialize; nothing is sent", kept, []string{"fsm.TestRFC9568_6_4_2_Backup_345_Shutdown", "fsm.TestSheet_2_5_Stop"}, ""},
 	{"6.4.2", "365-370", "is", "when the Active_Down_Timer fires it sends an advertisement", kept, []string{"fsm.TestRFC9568_6_4_2_Backup_365_Timer", "fsm.TestTimersOfInstances", "sim.TestWorlds", "interop.TestFailover"}, "in a sync group only when the whole group may"},
@@ -79,10 +82,10 @@ var rfc9568 = []clause{
 	{"6.4.3", "600-610", "MUST", "the Active Router answers ARP for the IPv4 addresses", kept, held, "the kernel does, for what is on an interface"},
 	{"6.4.3", "615-625", "MUST", "is a member of the solicited-node groups and answers neighbour solicitations", kept, held, "the kernel does"},
 	{"6.4.3", "630", "MUST", "sends router advertisements for the virtual router", unserved, nil, noRA},
-	{"6.4.3", "635-640", "MUST NOT", "without Accept_Mode neighbour discovery is not dropped", unserved, nil, "`no_accept` is not served: nothing is dropped"},
-	{"6.4.3", "645", "MUST", "forwards packets that come to the virtual MAC", unserved, nil, noVMAC},
+	{"6.4.3", "635-640", "MUST NOT", "without Accept_Mode neighbour discovery is not dropped", kept, []string{"firewall.TestNoAccept"}, ""},
+	{"6.4.3", "645", "MUST", "forwards packets that come to the virtual MAC", differs, []string{"holdfast.TestVMACServes"}, withVMAC},
 	{"6.4.3", "650", "MUST", "accepts packets to the addresses if it owns them or has Accept_Mode", kept, held, ""},
-	{"6.4.3", "650", "MUST NOT", "and not otherwise", unserved, nil, "that is `no_accept`, of which a `note:` says that it is not served"},
+	{"6.4.3", "650", "MUST NOT", "and not otherwise", differs, []string{"holdfast.TestNoAccept", "holdfast.TestVMACAcceptReloads"}, withNoAccept},
 	{"6.4.3", "655-675", "is", "shutdown cancels the timer, sends priority 0 and ends in Initialize", kept, []string{"fsm.TestRFC9568_6_4_3_Active_655_Shutdown", "fsm.TestSheet_2_5_Stop", "holdfast.TestStopReleasesAtOnce", "sim.TestWorlds"}, "before the addresses go, so that the next router begins its wait at once"},
 	{"6.4.3", "680-695", "is", "when the Adver_Timer fires it sends an advertisement and begins the interval again", kept, []string{"fsm.TestRFC9568_6_4_3_Active_680_Timer", "sim.TestWorlds"}, ""},
 	{"6.4.3", "700-720", "is", "priority 0 is answered at once and the interval begins again", kept, []string{"fsm.TestRFC9568_6_4_3_Active_705_PriorityZero", "sim.TestWorlds"}, ""},
@@ -108,24 +111,24 @@ var rfc9568 = []clause{
 	// 7.2
 	{"7.2", "", "MUST", "fill in the fields from the state of the virtual router", kept, []string{"advert.TestRoundTrip", "sim.TestWorlds"}, ""},
 	{"7.2", "", "MUST", "compute the checksum", kept, []string{"advert.TestVectors/v3", "advert.TestVectors/v3-ipv6", "interop.TestFailover"}, "over IPv6 the kernel does it again"},
-	{"7.2", "", "MUST", "send from the virtual MAC", unserved, nil, noVMAC},
+	{"7.2", "", "MUST", "send from the virtual MAC", differs, []string{"interop.TestVMACFailover"}, withVMAC},
 	{"7.2", "", "MUST", "set the source to the primary address, or the link-local one", kept, []string{"netio.TestSendVectors", "fsm.TestSheet_4_4_SourceChanges", "sim.TestWorlds"}, ""},
 	{"7.2", "", "MUST", "set the protocol to VRRP", kept, []string{"netio.TestSendVectors"}, ""},
 	{"7.2", "", "MUST", "send to the group", kept, []string{"netio.TestSendVectors", "netio.TestSendNotByGateway"}, "or to unicast peers"},
 	// 7.3, 7.4
-	{"7.3", "", "is", "the virtual MAC is 00-00-5E-00-01-VRID, over IPv6 00-00-5E-00-02-VRID", unserved, nil, noVMAC},
-	{"7.4", "", "MUST NOT", "the virtual MAC does not go into interface identifiers", unserved, nil, noVMAC},
+	{"7.3", "", "is", "the virtual MAC is 00-00-5E-00-01-VRID, over IPv6 00-00-5E-00-02-VRID", differs, []string{"daemon.TestLayout", "interop.TestVMACBothFamilies"}, withVMAC},
+	{"7.4", "", "MUST NOT", "the virtual MAC does not go into interface identifiers", kept, []string{"kernel.TestStackReal", "kernel.TestStackEvents"}, "the link-local address is that of the interface below"},
 	{"7.4", "", "SHOULD", "the link-local address of a virtual router is made of its MAC and its VRID", left, nil, "virtual addresses are those that the administrator writes"},
 	// 8
 	{"8.1.1", "", "is", "ICMP redirects go from the address that the host sent to", left, nil, noForwarding},
-	{"8.1.2", "", "MUST", "ARP requests for the addresses are answered with the virtual MAC", unserved, nil, noVMAC},
-	{"8.1.2", "", "MUST NOT", "and not with that of the interface", differs, []string{"netio.TestAnnounceMovesNeighbours", "interop.TestAnnouncements"}, noVMAC},
+	{"8.1.2", "", "MUST", "ARP requests for the addresses are answered with the virtual MAC", differs, []string{"holdfast.TestVMACServes"}, withVMAC},
+	{"8.1.2", "", "MUST NOT", "and not with that of the interface", differs, []string{"holdfast.TestVMACServes", "netio.TestAnnounceMovesNeighbours", "interop.TestAnnouncements"}, withVMAC},
 	{"8.1.2", "", "SHOULD NOT", "a router that starts sends no ARP with its own MAC for the addresses", kept, []string{"fsm.TestSheet_5_1_NotWhileBackup", "holdfast.TestStartRemovesWhatACrashLeft", "sim.TestWorlds"}, "nothing is announced before it is Active, and addresses that a crash has left are removed"},
 	{"8.1.2", "", "SHOULD", "and announces the addresses when it has become Active", kept, []string{"fsm.TestSheet_5_1_Blocks", "interop.TestAnnouncements", "sim.TestWorlds"}, ""},
 	{"8.1.3", "", "MUST", "proxy ARP tells the virtual MAC", left, nil, noForwarding},
 	{"8.2.1", "", "is", "ICMPv6 redirects go from the address that the host sent to", left, nil, noForwarding},
-	{"8.2.2", "", "MUST", "neighbour solicitations for the addresses are answered with the virtual MAC", unserved, nil, noVMAC},
-	{"8.2.2", "", "MUST NOT", "and not with that of the interface", differs, []string{"netio.TestAnnounceMovesNeighbours"}, noVMAC},
+	{"8.2.2", "", "MUST", "neighbour solicitations for the addresses are answered with the virtual MAC", differs, []string{"holdfast.TestVMACServes"}, withVMAC},
+	{"8.2.2", "", "MUST NOT", "and not with that of the interface", differs, []string{"holdfast.TestVMACServes", "netio.TestAnnounceMovesNeighbours"}, withVMAC},
 	{"8.2.2", "", "SHOULD NOT", "a router that starts sends no neighbour discovery with its own MAC for the addresses", kept, []string{"fsm.TestSheet_5_1_NotWhileBackup", "holdfast.TestStartRemovesWhatACrashLeft"}, "as in 8.1.2"},
 	{"8.2.2", "", "SHOULD", "and announces the addresses when it has become Active", kept, []string{"fsm.TestSheet_5_1_Blocks", "interop.TestAnnouncements"}, "duplicate address detection is off for them, as with keepalived"},
 	{"8.2.3", "", "MUST NOT", "a Backup sends no router advertisements for the virtual router", left, nil, noRA},

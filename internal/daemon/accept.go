@@ -20,6 +20,8 @@ type acceptMode struct {
 	opt   firewall.Options
 	wall  *firewall.Firewall // nil: never needed
 	drops map[*member][]firewall.Drop
+	vmacs []firewall.VMAC
+	undo  *undoFile // nil: nothing is remembered
 }
 
 // firewallOptions are what the configuration says of the tables.
@@ -31,18 +33,32 @@ func firewallOptions(g *config.Global) firewall.Options {
 }
 
 // begin takes the options. What an earlier run left in the tables would go on
-// dropping packets, so it is removed, if it is known that the tables are ours.
-func (a *acceptMode) begin(cfg *config.Config, log *logger) {
-	a.opt = firewallOptions(&cfg.Global)
-	if !slices.ContainsFunc(cfg.Instances, func(c *config.Instance) bool { return !c.Accept }) && !cfg.Global.More.NFTables {
+// dropping packets, so it is removed, if it is known that the tables are ours: by
+// the configuration, or since that run has left word of it.
+func (a *acceptMode) begin(cfg *config.Config, left string, undo *undoFile, log *logger) {
+	a.opt, a.undo = firewallOptions(&cfg.Global), undo
+	if left != "" {
+		a.clean(firewall.Options{Table: left}, log)
+		undo.saveTable("")
+	}
+	needed := slices.ContainsFunc(cfg.Instances, func(c *config.Instance) bool { return !c.Accept || hasVMAC(c) })
+	if !needed && !cfg.Global.More.NFTables {
 		return
 	}
-	found, err := firewall.New(a.opt).Clean()
+	if !cfg.Global.More.NFTables && !cfg.Global.More.IPTables {
+		log.infof("use_vmac or no_accept/strict specified, but no firewall configured - using nftables")
+	}
+	a.clean(a.opt, log)
+}
+
+// clean removes tables that are there at the start.
+func (a *acceptMode) clean(o firewall.Options, log *logger) {
+	found, err := firewall.New(o).Clean()
 	switch {
 	case err != nil:
 		log.infof("%v: packets for the addresses of instances with no_accept will not be dropped", err)
 	case found:
-		log.infof("removed the nftables table %s: left there by an earlier run", a.opt.Table)
+		log.infof("removed the nftables table %s: left there by an earlier run", o.Table)
 	}
 }
 
@@ -76,8 +92,7 @@ func (a *acceptMode) change(m *member, drops []firewall.Drop) error {
 	if len(drops) == 0 && len(a.drops[m]) == 0 {
 		return nil
 	}
-	if a.wall == nil {
-		a.wall = firewall.New(a.opt)
+	if a.drops == nil {
 		a.drops = map[*member][]firewall.Drop{}
 	}
 	if len(drops) == 0 {
@@ -85,14 +100,45 @@ func (a *acceptMode) change(m *member, drops []firewall.Drop) error {
 	} else {
 		a.drops[m] = drops
 	}
-	var w firewall.Wanted
-	for _, d := range a.drops {
-		w.Drops = append(w.Drops, d...)
-	}
-	if err := a.wall.Apply(&w); err != nil {
+	if err := a.apply(); err != nil {
 		return fmt.Errorf("dropping packets for the addresses: %w", err)
 	}
 	return nil
+}
+
+// fence keeps virtual MAC interfaces from speaking where only their bases may.
+func (a *acceptMode) fence(vmacs []firewall.VMAC) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if slices.Equal(a.vmacs, vmacs) {
+		return nil
+	}
+	was := a.vmacs
+	a.vmacs = vmacs
+	if err := a.apply(); err != nil {
+		a.vmacs = was
+		return fmt.Errorf("rules for virtual MAC interfaces: %w", err)
+	}
+	return nil
+}
+
+// apply brings all that is wanted to the kernel; the lock is held.
+func (a *acceptMode) apply() error {
+	if a.wall == nil {
+		a.wall = firewall.New(a.opt)
+		a.undo.saveTable(a.opt.Table)
+	}
+	w := firewall.Wanted{VMACs: a.vmacs}
+	for _, d := range a.drops {
+		w.Drops = append(w.Drops, d...)
+	}
+	return a.wall.Apply(&w)
+}
+
+// hasVMAC tells whether an instance has a virtual MAC interface of any kind.
+func hasVMAC(c *config.Instance) bool {
+	on := func(a config.Address) bool { return a.UseVMAC }
+	return c.UseVMAC || c.More.VMACAddr || slices.ContainsFunc(c.Addresses, on) || slices.ContainsFunc(c.Excluded, on)
 }
 
 // close removes the tables.
@@ -102,5 +148,9 @@ func (a *acceptMode) close() error {
 	if a.wall == nil {
 		return nil
 	}
-	return a.wall.Close()
+	err := a.wall.Close()
+	if err == nil {
+		a.undo.saveTable("")
+	}
+	return err
 }

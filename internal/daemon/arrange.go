@@ -21,13 +21,14 @@ type identity struct {
 	vrid    uint8
 	ipv6    bool
 	unicast bool
+	virtual bool // it has a virtual link of its own
 	iface   string
 	source  netip.Addr // of unicast instances
 	group   netip.Addr // of multicast instances
 }
 
 func identityOf(c *config.Instance) identity {
-	k := identity{vrid: c.VRID, ipv6: c.IPv6, unicast: c.Unicast, iface: c.Interface}
+	k := identity{vrid: c.VRID, ipv6: c.IPv6, unicast: c.Unicast, virtual: c.UseVMAC || c.More.IPVLAN, iface: c.Interface}
 	if c.Unicast {
 		k.source = c.SourceIP
 	} else {
@@ -44,14 +45,14 @@ type wantedGroup struct {
 
 // wantedGroups translates a configuration, in its order: a group stands where
 // its first member does.
-func wantedGroups(cfg *config.Config, strict bool) []wantedGroup {
+func wantedGroups(cfg *config.Config, lay *layout, strict bool) []wantedGroup {
 	byName := map[string]*config.Instance{}
 	groupOf := map[string]*config.SyncGroup{}
 	for _, c := range cfg.Instances {
 		byName[c.Name] = c
 	}
 	of := func(c *config.Instance, g *config.SyncGroup) *settings {
-		s := translate(c, g, strict)
+		s := translate(c, g, lay.seats[c], strict)
 		s.track(staticTrackers(cfg, c.Name, strict))
 		return s
 	}
@@ -104,8 +105,8 @@ func (s summary) String() string {
 // arrange makes the instances that run those of the configuration. What is
 // not changed is not touched: it misses no advert. Removals come before
 // additions, so that an address may move from one instance to another.
-func (d *Daemon) arrange(cfg *config.Config, first bool) error {
-	a := &arrangement{d: d, old: map[identity]*member{}, keep: map[*runner]*wantedGroup{}, wanted: wantedGroups(cfg, d.opt.StrictCompat)}
+func (d *Daemon) arrange(cfg *config.Config, lay *layout, first bool) error {
+	a := &arrangement{d: d, old: map[identity]*member{}, keep: map[*runner]*wantedGroup{}, wanted: wantedGroups(cfg, lay, d.opt.StrictCompat)}
 	for _, m := range d.members {
 		a.old[identityOf(m.set.Load().cfg)] = m
 	}
@@ -132,6 +133,7 @@ func (d *Daemon) arrange(cfg *config.Config, first bool) error {
 	a.prune()
 	old := d.cfg
 	d.cfg = cfg
+	a.place(lay)
 	a.rebuild(carried)
 	var delay time.Duration
 	if first {
@@ -157,8 +159,7 @@ func (a *arrangement) prepare() error {
 			if m == nil {
 				m = &member{}
 			}
-			l := d.links[s.cfg.Interface]
-			spec, ok := socketSpec(s, l, d.sourceOf(m, s, l))
+			spec, ok := socketSpec(s, d.links[s.seat.iface], d.sourceOf(m, s))
 			if !ok || d.sockets.open[spec] != nil {
 				continue
 			}
@@ -386,7 +387,7 @@ func (a *arrangement) update(m *member, s *settings) {
 // machine, the sockets or the kernel would notice.
 func sameProtocol(a, b *settings) bool {
 	return reflect.DeepEqual(a.spec, b.spec) && reflect.DeepEqual(a.expect, b.expect) && kernel.Same(a.objects, b.objects) &&
-		slices.Equal(a.dests, b.dests) && a.ttl == b.ttl && a.cfg.SourceIP == b.cfg.SourceIP && refuses(a) == refuses(b)
+		slices.Equal(a.dests, b.dests) && a.seat.iface == b.seat.iface && a.seat.virtual == b.seat.virtual && a.ttl == b.ttl && a.cfg.SourceIP == b.cfg.SourceIP && refuses(a) == refuses(b)
 }
 
 // launch connects every member with its interface and its trackers and starts
@@ -402,6 +403,7 @@ func (a *arrangement) launch(delay time.Duration, first bool) error {
 	d.pollCarriers(d.cfg)
 	d.trackProcesses(d.cfg)
 	d.followFiles(d.cfg)
+	d.awaitVirtuals()
 	d.catchUp() // the first state depends on what runs
 	for _, m := range d.members {
 		if !first {

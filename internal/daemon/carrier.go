@@ -47,6 +47,11 @@ func (d *Daemon) delayCarriers(cfg *config.Config) {
 	for _, b := range cfg.Global.More.Debounce {
 		delays[b.Interface] = b // the last one counts
 	}
+	for _, v := range d.layout.all() {
+		if b, ok := delays[v.Base]; ok {
+			delays[v.Name] = b
+		}
+	}
 	for name := range d.links {
 		d.carrierOf(name)
 	}
@@ -113,7 +118,7 @@ func (d *Daemon) settleCarrier(name string, c *carrier) {
 	c.flags = l.Flags
 	if c.isUp != l.Up {
 		c.isUp = l.Up
-		if d.uses(name) {
+		if d.uses(name) && !d.placing {
 			d.log.infof("Netlink reports %s %s", name, upDown(l.Up))
 		}
 	}

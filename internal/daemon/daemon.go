@@ -37,8 +37,11 @@ type Options struct {
 	Record          string // --record: the file; "": nothing is recorded
 	// ReplayFile is where numbers of adverts outlive the daemon; "": nowhere.
 	ReplayFile string
-	Detail     bool
-	Load       Source
+	// UndoFile is where it is remembered what of the system has to be put back if
+	// the daemon is killed; "": nowhere.
+	UndoFile string
+	Detail   bool
+	Load     Source
 	// Signals is what Listen returned at the beginning of the program.
 	Signals *Signals
 	// Started is called when addresses are being watched over.
@@ -70,6 +73,10 @@ type Daemon struct {
 	openProbe func() (prober, error)
 	promoted  map[string]*promotion
 	vips      map[netip.Addr]bool // every virtual address of every instance
+	layout    *layout             // where all of it belongs
+	virtuals  *virtuals           // has a goroutine of its own
+	standing  []kernel.Standing   // virtual links, as last set up
+	placing   bool                // that they come up is no news
 	runners   []*runner
 	members   []*member // by group, in the order of its members
 	ordered   []*member // the same in configuration order: so they hear of events
@@ -86,6 +93,7 @@ type Daemon struct {
 
 	files  fileWriter // of dumps; has goroutines of its own
 	keeper *keeper    // of the replay file; has a goroutine of its own
+	undo   *undoFile  // has a lock of its own
 	rec    *recording // nil: nothing is recorded
 
 	applied  sched.Settings
@@ -111,6 +119,7 @@ func New(cfg *config.Config, opt Options) *Daemon {
 	}
 	d.sockets = &sockets{open: map[netio.Spec]*socket{}, log: d.log}
 	d.keeper = newKeeper(opt.ReplayFile, d.log)
+	d.undo = &undoFile{path: opt.UndoFile, log: d.log}
 	return d
 }
 
@@ -227,16 +236,20 @@ func (d *Daemon) begin() error {
 	}
 	d.tune()
 	d.sockets.tell = d.cfg.Global.LogUnknownVRIDs
-	d.accept.begin(d.cfg, d.log)
-	d.clean()
+	left := d.undo.load()
+	d.accept.begin(d.cfg, left.Table, d.undo, d.log)
+	lay := plan(d.cfg, d.monitor.Snapshot(), nil, d.opt.StrictCompat)
+	d.clean(lay)
 	d.keeper.start()
 	d.tellBy(d.cfg)
 	d.static = newStatics(d)
-	d.watch(wantedGroups(d.cfg, d.opt.StrictCompat), staticObjects(d.cfg))
+	d.watch(wantedGroups(d.cfg, lay, d.opt.StrictCompat), staticObjects(d.cfg))
+	d.virtuals = newVirtuals(d)
+	d.virtuals.begin(left.Undo)
 	d.static.begin(d.cfg)
 	d.initFiles()
 	d.fifos.hold()
-	if err := d.arrange(d.cfg, true); err != nil {
+	if err := d.arrange(d.cfg, lay, true); err != nil {
 		return err
 	}
 	d.releaseLines()
@@ -247,11 +260,11 @@ func (d *Daemon) begin() error {
 
 // clean removes what a run that crashed has left: the addresses of instances
 // that are Backup until they are elected.
-func (d *Daemon) clean() {
+func (d *Daemon) clean(lay *layout) {
 	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
 	defer cancel()
 	for _, c := range d.cfg.Instances {
-		set := translate(c, nil, d.opt.StrictCompat)
+		set := translate(c, nil, lay.seats[c], d.opt.StrictCompat)
 		for _, o := range kernel.CleanStale(ctx, d.kern, set.objects).Removed {
 			d.log.infof("(%s) removed %v %v: left there by an earlier run", c.Name, o.Kind(), o)
 		}
@@ -280,13 +293,15 @@ func (d *Daemon) shutdown() {
 	}
 	d.fifos.release(stopOrder(d.cfg))
 	d.static.stop(d.opt.KeepOnStop, releaseTime)
+	for _, m := range d.members {
+		d.sockets.detach(m)
+	}
+	// What the kernel says of groups that it leaves still goes through the firewall.
+	d.virtuals.stop(d.opt.KeepOnStop, releaseTime)
 	if !d.opt.KeepOnStop {
 		if err := d.accept.close(); err != nil {
 			d.log.infof("%v", err)
 		}
-	}
-	for _, m := range d.members {
-		d.sockets.detach(m)
 	}
 	d.stopPolling()
 	if !d.opt.KeepOnStop {

@@ -27,21 +27,24 @@ func (d *Daemon) kernelEvent(e kernel.Event) {
 	case kernel.LinkAdded:
 		d.carrierOf(e.Link.Name) // from before there was a link
 		d.links[e.Link.Name] = e.Link
-		if d.uses(e.Link.Name) {
+		if d.uses(e.Link.Name) && !d.placing {
 			d.log.detailf("Interface %s added", e.Link.Name)
 		}
 		d.promoteLink(e.Link.Name)
 		d.carrierMoved(e.Link)
 		d.suspectLink(e.Link.Name)
+		d.suspectVirtual(e.Link.Name)
 	case kernel.LinkChanged:
 		d.links[e.New.Name] = e.New
 		d.carrierMoved(e.New)
 		if e.Old.Up != e.New.Up || e.Old.AdminUp != e.New.AdminUp {
 			d.suspectLink(e.New.Name)
 		}
+		d.suspectVirtual(e.New.Name)
 	case kernel.LinkGone:
 		d.linkGone(e.Link)
 		d.suspectLink(e.Link.Name)
+		d.suspectVirtual(e.Link.Name)
 	case kernel.AddressAdded:
 		d.addressMoved(e.Link, e.Addr, true)
 	case kernel.AddressChanged:
@@ -54,6 +57,7 @@ func (d *Daemon) kernelEvent(e kernel.Event) {
 		d.disturbed(e)
 	case kernel.Reread:
 		d.suspectAll()
+		d.virtuals.look()
 	}
 }
 
@@ -85,7 +89,7 @@ func (d *Daemon) uses(name string) bool {
 		return true
 	}
 	for _, m := range d.members {
-		if m.set.Load().cfg.Interface == name {
+		if set := m.set.Load(); set.seat.concerns(set.cfg, name) {
 			return true
 		}
 	}
@@ -126,7 +130,7 @@ func (d *Daemon) sayMissing() {
 func (d *Daemon) linkMoved(name string) {
 	d.report(trackKey{fsm.TrackInterface, name}, d.linkVerdict(name))
 	for _, m := range d.ordered {
-		if m.set.Load().cfg.Interface == name {
+		if set := m.set.Load(); set.seat.concerns(set.cfg, name) {
 			d.refreshLogged(m)
 		}
 	}
@@ -147,15 +151,21 @@ func (d *Daemon) addressMoved(l *kernel.Link, a kernel.AddrState, there bool) {
 	addr := a.Prefix.Addr()
 	virtual := d.vips[addr]
 	for _, m := range d.ordered {
-		if cfg := m.set.Load().cfg; cfg.Interface == l.Name && (!virtual || cfg.SourceIP == addr) {
+		if set := m.set.Load(); set.seat.concerns(set.cfg, l.Name) && (!virtual || set.cfg.SourceIP == addr) {
 			d.refreshLogged(m)
 		}
+	}
+	if addr := a.Prefix.Addr(); addr.Is6() && addr.IsLinkLocalUnicast() && d.layout.base(l.Name) == "" {
+		d.suspectVirtual(l.Name) // the firewall knows the address of the base
 	}
 }
 
 // refreshLogged is refresh where an error cannot be returned: the socket is
 // tried again until the interface answers.
 func (d *Daemon) refreshLogged(m *member) {
+	if d.placing {
+		return // all are refreshed when everything is in its place
+	}
 	err := d.refresh(m)
 	if err == nil {
 		return
@@ -186,24 +196,24 @@ func (d *Daemon) has(m *member) bool {
 // interface with what is, and mends the difference.
 func (d *Daemon) refresh(m *member) error {
 	set := m.set.Load()
-	l := d.links[set.cfg.Interface]
-	src := d.sourceOf(m, set, l)
-	err := d.connect(m, set, l, src)
-	now := linkState{known: true, up: set.cfg.Interface == "" || d.linkUp(set.cfg.Interface)}
+	src := d.sourceOf(m, set)
+	err := d.connect(m, set, d.links[set.seat.iface], src)
+	name, up := d.seatUp(set)
+	now := linkState{known: true, up: up}
 	if err != nil {
 		now.up = false // without a socket there is no protocol
 	}
 	m.linkDown.Store(!now.up)
 	if src != m.source {
 		if !set.cfg.SourceIP.IsValid() && m.link.known {
-			d.logSource(set.cfg.Interface, m.source, src)
+			d.logSource(d.sourceLink(set), m.source, src)
 		}
 		m.source = src
 		m.runner.post(m.id, fsm.SourceChanged{Addr: src})
 	}
 	if now != m.link {
 		m.link = now
-		m.runner.post(m.id, fsm.LinkChanged{Up: now.up, Name: set.cfg.Interface})
+		m.runner.post(m.id, fsm.LinkChanged{Up: now.up, Name: name})
 	}
 	if m.rewatch {
 		m.rewatch = false
@@ -220,14 +230,37 @@ func (d *Daemon) logSource(link string, old, now netip.Addr) {
 	d.log.detailf("Deassigned address %s from interface %s", old, link)
 }
 
+// seatUp tells whether the interfaces of an instance are up, and the name of the one
+// that decides: the base of a virtual link before that.
+func (d *Daemon) seatUp(set *settings) (name string, up bool) {
+	base, virtual := set.cfg.Interface, set.seat.virtual
+	switch {
+	case base == "":
+		return "", true
+	case virtual == "" || !d.linkUp(base):
+		return base, d.linkUp(base)
+	}
+	return virtual, d.linkUp(virtual)
+}
+
+// sourceLink is the interface whose address adverts come from. A virtual link has
+// no IPv4 address of its own, unless it is an ipvlan, whose address is configured.
+func (d *Daemon) sourceLink(set *settings) string {
+	if set.cfg.IPv6 {
+		return set.seat.iface
+	}
+	return set.cfg.Interface
+}
+
 // sourceOf is the address that the member's adverts come from: the configured
 // one, or one of its interface's that is no virtual address.
-func (d *Daemon) sourceOf(m *member, set *settings, l *kernel.Link) netip.Addr {
-	if l == nil && set.cfg.Interface != "" {
+func (d *Daemon) sourceOf(m *member, set *settings) netip.Addr {
+	if set.cfg.Interface != "" && (d.links[set.seat.iface] == nil || set.seat.virtual != "" && d.links[set.seat.virtual] == nil) {
 		return netip.Addr{} // nothing can be sent, whatever is configured
 	}
+	l := d.links[d.sourceLink(set)]
 	if set.cfg.SourceIP.IsValid() {
-		if set.cfg.TrackSrcIP && !hasAddress(l, set.cfg.SourceIP) {
+		if set.cfg.TrackSrcIP && !hasAddress(l, set.cfg.SourceIP) && !hasAddress(d.links[set.seat.iface], set.cfg.SourceIP) {
 			return netip.Addr{}
 		}
 		return set.cfg.SourceIP

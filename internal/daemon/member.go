@@ -21,10 +21,12 @@ import (
 type settings struct {
 	cfg     *config.Instance
 	group   *config.SyncGroup // nil: none
+	seat    *seat
 	spec    *fsm.Spec
 	expect  *advert.Expect
 	objects []kernel.Object // what a Master holds: addresses, excluded ones, routes, rules
 	vips    map[netip.Addr]bool
+	extra   []string     // interfaces for garp_extra_if: with addresses and without adverts
 	dests   []netip.Addr // where adverts go
 	ttl     int          // of adverts; -1: the kernel's default
 }
@@ -112,7 +114,7 @@ func (m *member) send(a *fsm.SendAdvert) {
 
 // sendFailed logs a failure once a minute, or at once when it is another.
 func (m *member) sendFailed(set *settings, dst netip.Addr, err error) {
-	if errors.Is(err, unix.ENETUNREACH) && m.linkDown.Load() {
+	if (errors.Is(err, unix.ENETUNREACH) || errors.Is(err, netio.ErrNoInterface)) && m.linkDown.Load() {
 		return // that goes without saying
 	}
 	now := time.Now()

@@ -191,7 +191,7 @@ func (d *Daemon) change(cfg *config.Config) error {
 	}
 	d.fifos.hold() // what is told from here on is for the FIFOs of the new configuration
 	defer d.releaseLines()
-	if err := d.arrange(cfg, false); err != nil {
+	if err := d.arrange(cfg, plan(cfg, d.monitor.Snapshot(), d.layout, d.opt.StrictCompat), false); err != nil {
 		d.sockets.tell = told
 		return err
 	}

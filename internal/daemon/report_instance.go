@@ -86,7 +86,7 @@ func (sv *survey) instance(m *member) dump.Instance {
 	if set.group != nil {
 		i.Group = set.group.Name
 	}
-	if l := sv.d.links[c.Interface]; l != nil {
+	if l := sv.d.links[set.seat.iface]; l != nil {
 		i.MulticastIndex = l.Index
 	}
 	if s := m.sock.Load(); s != nil {
@@ -94,7 +94,8 @@ func (sv *survey) instance(m *member) dump.Instance {
 		i.FDIn, i.FDOut = s.conn.FDs()
 	}
 	held := i.State == dump.Master
-	i.Addresses, i.Excluded = sv.addresses(c.Addresses, held), sv.addresses(c.Excluded, held)
+	i.Addresses, i.Excluded = sv.seated(set, c.Addresses, held), sv.seated(set, c.Excluded, held)
+	sv.virtual(&i, set)
 	i.Routes, i.Rules = routeTexts(c.More.Routes), ruleTexts(c.More.Rules)
 	sv.running(&i, set, &v)
 	i.Extension = extensionOf(c.More.HMAC)
@@ -124,7 +125,7 @@ func extensionOf(h *config.HMAC) *dump.Extension {
 // running adds what the state machine knows.
 func (sv *survey) running(i *dump.Instance, set *settings, v *fsm.View) {
 	i.Master, i.MasterPriority, i.MasterInterval = v.Master, v.MasterPriority, v.Interval
-	i.TrackerFaults, i.InterfaceFaults = len(v.Faults), interfaceFaults(set, v)
+	i.TrackerFaults, i.InterfaceFaults = len(v.Faults), sv.refined(set, interfaceFaults(set, v))
 	i.ConfigFaults = len(set.cfg.Faults)
 	if set.spec.ConfigFault != "" {
 		i.ConfigFaults = max(i.ConfigFaults, 1)

@@ -95,7 +95,7 @@ func (sv *survey) addresses(list []config.Address, held bool) []dump.Address {
 	var out []dump.Address
 	for _, a := range list {
 		out = append(out, dump.Address{
-			Prefix: a.Prefix, Broadcast: a.Broadcast, Interface: a.Dev, UseVMAC: a.UseVMAC, Scope: a.Scope,
+			Prefix: a.Prefix, Broadcast: a.Broadcast, Interface: a.Dev, Base: sv.d.layout.base(a.Dev), UseVMAC: a.UseVMAC, Scope: a.Scope,
 			Label: a.Label, Peer: a.Peer, Home: a.Home, DAD: a.DAD, MngTmpAddr: a.MngTmpAddr,
 			NoPrefixRoute: a.NoPrefixRoute, AutoJoin: a.AutoJoin, NoTrack: a.NoTrack, TrackGroup: a.TrackGroup,
 			PreferredLft: a.PreferredLft, Set: held && sv.isSet(a),
@@ -228,6 +228,7 @@ func (sv *survey) iface(l *kernel.Link, own map[netip.Addr]bool) dump.Interface 
 	if slices.ContainsFunc(l.HardwareAddr, func(b byte) bool { return b != 0 }) {
 		i.MAC, i.Broadcast = l.HardwareAddr, l.HardwareBroadcast
 	}
+	sv.virtualLink(&i, l)
 	for _, a := range l.Addrs {
 		switch ip := a.Prefix.Addr(); {
 		case own[ip]:

@@ -90,7 +90,7 @@ func loadText(t testing.TB, text string) *config.Config {
 func standIn(t testing.TB, text string) *Daemon {
 	t.Helper()
 	d := New(loadText(t, text), Options{Umask: 0o177, Log: slog.New(slog.DiscardHandler)})
-	a := &arrangement{d: d, wanted: wantedGroups(d.cfg, false)}
+	a := &arrangement{d: d, wanted: wantedGroups(d.cfg, plan(d.cfg, &kernel.Picture{}, nil, false), false)}
 	for _, w := range a.wanted {
 		for _, s := range w.sets {
 			for ip := range s.vips {

@@ -109,7 +109,7 @@ func (sv *survey) trackedBy(kind fsm.TrackKind, name string) []dump.Track {
 	add := func(list []*member, itself bool) {
 		for _, m := range list {
 			set := m.set.Load()
-			if t, ok := trackOf(set, kind, name); ok && (tracksItself(set.cfg, kind, name) || sv.tracksStatic(set.cfg, kind, name)) == itself {
+			if t, ok := trackOf(set, kind, name); ok && (tracksItself(set.cfg, kind, name) || sv.tracksStatic(set.cfg, kind, name) || set.seat.virtual == name) == itself {
 				all = append(all, t)
 			}
 		}
@@ -126,7 +126,7 @@ func trackOf(set *settings, kind fsm.TrackKind, name string) (dump.Track, bool) 
 		t := &set.spec.Trackers[i]
 		return dump.Track{Name: set.cfg.Name, Weight: t.Weight, Reverse: t.Reverse}, true
 	}
-	primary := kind == fsm.TrackInterface && set.cfg.Interface == name && !set.cfg.DontTrackPrimary
+	primary := kind == fsm.TrackInterface && set.seat.concerns(set.cfg, name) && !set.cfg.DontTrackPrimary
 	return dump.Track{Name: set.cfg.Name}, primary
 }
 

@@ -27,7 +27,7 @@ func newTestRunner(t *testing.T) *testRunner {
 		Addresses: []config.Address{{Prefix: netip.MustParsePrefix("192.0.2.100/24"), Dev: "eth0"}},
 	}
 	r := &testRunner{jobs: make(chan string, 64)}
-	set := translate(cfg, nil, false)
+	set := translate(cfg, nil, &seat{iface: "eth0"}, false)
 	m := &member{}
 	m.set.Store(set)
 	h := newHands(func(j job) {
@@ -210,7 +210,7 @@ func TestQueueKeepsOrderAndLosesNothing(t *testing.T) {
 
 func BenchmarkRunnerHear(b *testing.B) {
 	cfg := &config.Instance{Name: "VI", Version: 3, VRID: 51, Priority: 100, AdvertInt: time.Second, DownTimerAdverts: 3, UnicastTTL: -1}
-	set := translate(cfg, nil, false)
+	set := translate(cfg, nil, &seat{iface: "eth0"}, false)
 	m := &member{}
 	m.set.Store(set)
 	r := newRunner(fsm.NewGroup("", set.spec), []*member{m}, &logger{slog.New(slog.DiscardHandler)}, newHands(func(job) {}))

@@ -12,9 +12,15 @@ import (
 
 // translate gives an instance of the configuration the forms in which the
 // other rooms know it: they do not know the configuration.
-func translate(c *config.Instance, g *config.SyncGroup, strict bool) *settings {
-	s := &settings{cfg: c, group: g, spec: specOf(c, g, strict), expect: expectOf(c), vips: map[netip.Addr]bool{}, ttl: advert.TTL}
-	s.objects = objectsOf(c)
+func translate(c *config.Instance, g *config.SyncGroup, st *seat, strict bool) *settings {
+	s := &settings{cfg: c, group: g, seat: st, spec: specOf(c, g, strict), expect: expectOf(c), vips: map[netip.Addr]bool{}, ttl: advert.TTL}
+	s.objects = objectsOf(c, st)
+	if s.spec.ConfigFault == "" {
+		s.spec.ConfigFault = st.fault
+	}
+	if s.extra = st.extraLinks(addressesOf(s.objects), c.More.GARPExtraAll); len(s.extra) > 0 {
+		s.spec.GARP.Extra = c.More.GARPExtra
+	}
 	for _, a := range slices.Concat(c.Addresses, c.Excluded) {
 		s.vips[a.Prefix.Addr()] = true
 	}

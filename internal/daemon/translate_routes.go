@@ -12,8 +12,12 @@ import (
 
 // objectsOf is what an instance holds while it is Master, in the order in which
 // it is set: addresses, excluded ones, routes, rules.
-func objectsOf(c *config.Instance) []kernel.Object {
-	return objects(slices.Concat(c.Addresses, c.Excluded), c.More.Routes, c.More.Rules)
+func objectsOf(c *config.Instance, st *seat) []kernel.Object {
+	addresses := slices.Concat(c.Addresses, c.Excluded)
+	for i := range addresses {
+		addresses[i].Dev = st.dev(c, addresses[i])
+	}
+	return objects(addresses, c.More.Routes, c.More.Rules)
 }
 
 // staticObjects is what is held while the daemon runs.

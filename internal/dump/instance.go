@@ -122,7 +122,7 @@ func (p *printer) instanceFaults(v *Instance) {
 }
 
 func (p *printer) instanceInterface(v *Instance) {
-	p.line(3, "Interface = %s", or(v.Interface, "not configured"))
+	p.virtual(v)
 	p.when(v.DontTrackPrimary, 3, "VRRP interface tracking disabled")
 	p.when(v.SkipCheckAdvAddr, 3, "Skip checking advert IP addresses")
 	p.when(v.NoVirtualIPAddress, 3, "Suppress no VIPs warning")
@@ -139,6 +139,24 @@ func (p *printer) instanceInterface(v *Instance) {
 	default:
 		p.line(3, "Multicast address %s", address(v.Multicast))
 	}
+}
+
+// virtual prints which interface the instance uses, and what of it is virtual.
+func (p *printer) virtual(v *Instance) {
+	x := v.Virtual
+	if x != nil {
+		p.line(3, "Use %s, i/f name %s, is_up = %t, xmit_base = %t", pick(x.IPVLAN, "IPVLAN", "VMAC"), x.Name, x.Up, x.TransmitBase)
+		p.when(x.MAC != nil, 5, "MAC = %s%s", mac(x.MAC), pick(x.MACWithVRID, " (using VRID)", ""))
+		if x.Group != nil {
+			p.line(5, "Interface group %d", *x.Group)
+		}
+	}
+	p.when(v.VirtualAddresses, 3, "Use VMAC for VIPs on other interfaces")
+	if x == nil {
+		p.line(3, "Interface = %s", or(v.Interface, "not configured"))
+		return
+	}
+	p.line(3, "Interface = %s, %s on %s%s", x.Name, pick(x.IPVLAN, "ipvlan", "vmac"), v.Interface, pick(x.TransmitBase, ", xmit base i/f", ""))
 }
 
 func (p *printer) instanceAnnounce(v *Instance) {

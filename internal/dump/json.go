@@ -46,9 +46,14 @@ func (j *jsonWriter) data(v *Instance) {
 	j.flag("dont_track_primary", v.DontTrackPrimary)
 	j.flag("skip_check_adv_addr", v.SkipCheckAdvAddr)
 	j.flag("strict_mode", v.Strict)
-	j.str("vmac_ifname", "")
-	if v.Interface != "" {
-		j.str("ifp_ifname", v.Interface)
+	if v.Virtual != nil {
+		j.str("vmac_ifname", v.Virtual.Name)
+		j.str("ifp_ifname", v.Virtual.Name)
+	} else {
+		j.str("vmac_ifname", "")
+		if v.Interface != "" {
+			j.str("ifp_ifname", v.Interface)
+		}
 	}
 	j.num("master_priority", int64(v.MasterPriority))
 	j.key("last_transition")

@@ -136,13 +136,21 @@ func (p *printer) iface(i *Interface) {
 	p.line(3, "Up debounce timer = %dus", i.UpDelay.Microseconds())
 	p.line(3, "Down debounce timer = %dus", i.DownDelay.Microseconds())
 	p.line(3, "Group = %d", i.Group)
+	if v := i.Virtual; v != nil {
+		state := pick(v.BaseUp, "UP", "not UP") + pick(v.BaseRunning, ", RUNNING", ", not RUNNING")
+		p.line(3, "%s type %s, underlying interface = %s, state = %s", pick(v.IPVLAN, "IPVLAN", "VMAC"), v.Mode, v.Base, state)
+		p.when(v.Ours, 3, "I/f created by keepalived")
+	}
 	p.line(3, "MTU = %d", i.MTU)
 	p.line(3, "HW Type = %s", hardware(i.HardwareType))
 	p.line(3, "NIC %s", linkbeat(i.Linkbeat))
 	p.when(i.GARPInterval > 0, 3, "Gratuitous ARP interval %dms", i.GARPInterval.Milliseconds())
-	p.line(3, "Reset ARP config counter 0")
+	p.line(3, "Reset ARP config counter %d", i.ARPResets)
 	p.line(3, "Original arp_ignore %d", i.ArpIgnore)
 	p.line(3, "Original arp_filter %d", i.ArpFilter)
+	if i.RPFilter != nil {
+		p.line(3, "rp_filter %d", *i.RPFilter)
+	}
 	p.line(3, "Original promote_secondaries %d", i.PromoteSecondaries)
 	p.line(3, "Reset promote_secondaries counter %d", i.PromoteResets)
 	if len(i.TrackedBy) > 0 {

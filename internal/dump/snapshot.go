@@ -77,7 +77,9 @@ type Instance struct {
 	ReadTimeout    time.Time     // the next deadline; zero: none
 	MasterDown     time.Duration // silence after which the Master is down
 
-	Interface          string // "": not configured
+	Interface          string   // "": not configured
+	Virtual            *Virtual // its own virtual link; nil: none
+	VirtualAddresses   bool     // use_vmac_addr
 	DontTrackPrimary   bool
 	SkipCheckAdvAddr   bool
 	NoVirtualIPAddress bool // no_virtual_ipaddress
@@ -303,6 +305,8 @@ type Interface struct {
 	NoARP              bool
 	Multicast          bool
 	MasterDown         bool
+	Virtual            *VirtualLink // nil: it is none
+	ARPResets          int          // virtual MACs for IPv4 on top of it
 	UpDelay, DownDelay time.Duration
 	DelayRunning       bool
 	Group              uint32
@@ -310,6 +314,7 @@ type Interface struct {
 	HardwareType       int    // ARPHRD_*
 	Linkbeat           string // how the carrier is polled: MII, ETHTOOL or IOCTL; "": it is not
 	GARPInterval       time.Duration
+	RPFilter           *int // nil: no line
 	ArpIgnore          int
 	ArpFilter          int
 	PromoteSecondaries int
@@ -355,4 +360,24 @@ type Stats struct {
 	// taken away were put back. keepalived has no such thing: it is shown only if
 	// it happened.
 	Restored uint64
+}
+
+// Virtual is the virtual link of an instance.
+type Virtual struct {
+	IPVLAN       bool
+	Name         string
+	Up           bool
+	TransmitBase bool   // vmac_xmit_base
+	MAC          []byte // of the configuration; nil: that of the virtual router
+	MACWithVRID  bool   // its last octet is the VRID
+	Group        *uint32
+}
+
+// VirtualLink is a virtual link among the interfaces.
+type VirtualLink struct {
+	Mode                string // private and the like
+	IPVLAN              bool
+	Base                string
+	BaseUp, BaseRunning bool
+	Ours                bool // made by the daemon
 }

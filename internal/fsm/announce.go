@@ -4,11 +4,11 @@ import "time"
 
 // announceTimers are the announcements still to come.
 type announceTimers struct {
-	delayed, refresh, lower time.Time
+	delayed, refresh, lower, extra time.Time
 }
 
 func (t *announceTimers) wake() time.Time {
-	return earlier(t.delayed, earlier(t.refresh, t.lower))
+	return earlier(earlier(t.delayed, t.extra), earlier(t.refresh, t.lower))
 }
 
 // announceBlock announces now and plans the second block and the refreshes.
@@ -24,20 +24,29 @@ func (m *instance) announceBlock(now time.Time) {
 	if c.Refresh > 0 {
 		m.announce.refresh = now.Add(c.Delay + c.Refresh)
 	}
+	if c.Extra > 0 {
+		m.announce.extra = now.Add(c.Delay + c.Extra)
+	}
 }
 
 // replanAnnouncements is for a Master that has been reconfigured: new addresses
 // have to be made known, and the refreshes may begin or end.
 func (m *instance) replanAnnouncements(now time.Time, added bool) {
 	t, c := &m.announce, &m.spec.GARP
-	switch {
-	case added:
+	if added {
 		m.announceBlock(now)
-	case c.Refresh <= 0:
-		t.refresh = time.Time{}
-	case t.refresh.IsZero() || t.refresh.After(now.Add(c.Delay+c.Refresh)):
-		t.refresh = now.Add(c.Refresh)
+		return
 	}
+	replan := func(next *time.Time, every time.Duration) {
+		switch {
+		case every <= 0:
+			*next = time.Time{}
+		case next.IsZero() || next.After(now.Add(c.Delay+every)):
+			*next = now.Add(every)
+		}
+	}
+	replan(&t.refresh, c.Refresh)
+	replan(&t.extra, c.Extra)
 }
 
 // announceLower tells the segment again who holds the addresses after somebody
@@ -66,6 +75,10 @@ func (m *instance) announceTick(now time.Time) {
 	if due(t.refresh, now) {
 		t.refresh = now.Add(c.Refresh)
 		m.announceAgain(c.RefreshRepeat, AnnounceRefresh)
+	}
+	if due(t.extra, now) {
+		t.extra = now.Add(c.Extra)
+		m.announceAgain(1, AnnounceExtra)
 	}
 }
 

@@ -232,8 +232,9 @@ const (
 	AnnounceRefresh                     // garp_master_refresh
 	AnnounceLower                       // somebody of lower priority advertises
 	AnnounceRestored                    // an address was put back
+	AnnounceExtra                       // garp_extra_if: one address on each interface without adverts
 )
 
-var announceNames = [...]string{"master", "delayed", "refresh", "lower-priority", "restored"}
+var announceNames = [...]string{"master", "delayed", "refresh", "lower-priority", "restored", "extra"}
 
 func (w AnnounceWhy) String() string { return announceNames[w] }

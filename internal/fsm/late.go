@@ -125,7 +125,7 @@ func (g *Group) slept(d time.Duration) {
 	g.silentUntil = sooner(g.silentUntil, d)
 	for _, m := range g.instances {
 		for _, t := range []*time.Time{
-			&m.deadline, &m.preempt, &m.quiet, &m.announce.delayed, &m.announce.refresh, &m.announce.lower,
+			&m.deadline, &m.preempt, &m.quiet, &m.announce.delayed, &m.announce.refresh, &m.announce.lower, &m.announce.extra,
 			&m.restore.at, &m.rival.last, &m.rival.second,
 		} {
 			*t = sooner(*t, d)

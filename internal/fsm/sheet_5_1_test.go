@@ -51,6 +51,28 @@ func TestSheet_5_1_NoDelay(t *testing.T) {
 		wake 5m14.609375s`)
 }
 
+// With garp_extra_if, one more at the delay plus the interval and so on.
+func TestSheet_5_1_Extra(t *testing.T) {
+	extra := func(every time.Duration) func(*Spec) {
+		return func(s *Spec) { s.GARP = GARP{Delay: 5 * time.Second, Extra: every} }
+	}
+	l := newLab(t, "", v2("A", 100, every(100*time.Second), extra(7*time.Second))).start()
+	l.tick("300.609375s", `
+		detail: (A) Receive advertisement timeout
+		send 100 from 192.0.2.10
+		log: (A) Entering MASTER STATE
+		add addresses
+		BACKUP to MASTER at 100: no advert heard for 5m0.609375s
+		wake 5m12.609375s`)
+	l.tick("312.609375s", `
+		announce 1 extra
+		wake 5m19.609375s`)
+	l.one("313s", Reconfigured{Spec: v2("A", 100, every(100*time.Second), extra(0))}, `
+		send 100 from 192.0.2.10
+		add addresses
+		wake 6m53s`)
+}
+
 func TestSheet_5_1_NoRounds(t *testing.T) {
 	l := newLab(t, "", v2("A", 100, func(s *Spec) { s.GARP = GARP{Delay: 5 * time.Second} })).start()
 	l.tick("3.609375s", `

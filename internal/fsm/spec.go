@@ -71,6 +71,9 @@ type GARP struct {
 	RefreshRepeat int
 	LowerRepeat   int // rounds after an advert of lower priority
 	LowerDelay    time.Duration
+	// Extra is how often interfaces that carry addresses and no adverts are to be
+	// kept in the memory of switches; 0: never.
+	Extra time.Duration
 }
 
 // TrackKind is the kind of a tracker.

@@ -30,43 +30,50 @@ func TestFRR(t *testing.T) {
 		if proto.Unicast || proto.Pass || proto.AH {
 			continue // FRR knows none of them
 		}
-		t.Run(proto.Name+"/crash", func(t *testing.T) {
-			t.Parallel()
-			f := newFRR(t, proto, lowPriority)
-			f.await(func() bool { return f.d.State(interop.Instance) == "BACKUP" && len(f.theirs()) > 5 }, "FRR to be master")
-			if n := len(f.ours()); n != 0 && machine.worst(f.began) < proto.Interval {
-				t.Errorf("the backup sent %d adverts", n)
-			}
-			since := time.Now()
-			f.crash()
-			sent := func() []nettest.Advert { return after(f.ours(), since) }
-			f.await(func() bool { return len(sent()) > 0 && f.holds() }, "the takeover")
-			gap, want := sent()[0].Time.Sub(last(f.theirs())), f.proto.DownTime(lowPriority)
-			t.Logf("takeover after a crash: %v, %v beyond the protocol's %v", gap, gap-want, want)
-			if gap < want-early {
-				t.Errorf("takeover %v too early", want-gap)
-			}
-		})
-		t.Run(proto.Name+"/preempt", func(t *testing.T) {
-			t.Parallel()
-			const higher = highPriority + 50
-			f := newFRR(t, proto, higher)
-			f.await(func() bool { return f.holds() && len(f.ours()) > 5 }, "preemption")
-			if since := f.ours()[2].Time; last(f.theirs()).After(since) {
-				t.Error("FRR still sends after it was preempted")
-			}
-			if err := f.d.Stop(); err != nil {
-				t.Error(err)
-			}
-			stop := last(f.ours())
-			f.await(func() bool { return last(f.theirs()).After(stop) }, "FRR to take over again")
-			if p := f.ours()[len(f.ours())-1].Priority; p != 0 {
-				t.Errorf("the last advert had priority %d, want 0", p)
-			}
-			took := after(f.theirs(), stop)[0].Time.Sub(stop)
-			t.Logf("FRR took over %v after priority 0, skew %v", took, f.proto.Skew(highPriority))
-		})
+		for name, inside := range map[string]string{"": "", "/vmac": "\tuse_vmac"} {
+			frrLife(t, proto, name, inside)
+		}
 	}
+}
+
+// frrLife is TestFRR for a protocol, with or without a virtual MAC on our side.
+func frrLife(t *testing.T, proto interop.Protocol, name, inside string) {
+	t.Run(proto.Name+name+"/crash", func(t *testing.T) {
+		t.Parallel()
+		f := newFRR(t, proto, lowPriority, inside)
+		f.await(func() bool { return f.d.State(interop.Instance) == "BACKUP" && len(f.theirs()) > 5 }, "FRR to be master")
+		if n := len(f.ours()); n != 0 && machine.worst(f.began) < proto.Interval {
+			t.Errorf("the backup sent %d adverts", n)
+		}
+		since := time.Now()
+		f.crash()
+		sent := func() []nettest.Advert { return after(f.ours(), since) }
+		f.await(func() bool { return len(sent()) > 0 && f.holds() }, "the takeover")
+		gap, want := sent()[0].Time.Sub(last(f.theirs())), f.proto.DownTime(lowPriority)
+		t.Logf("takeover after a crash: %v, %v beyond the protocol's %v", gap, gap-want, want)
+		if gap < want-early {
+			t.Errorf("takeover %v too early", want-gap)
+		}
+	})
+	t.Run(proto.Name+name+"/preempt", func(t *testing.T) {
+		t.Parallel()
+		const higher = highPriority + 50
+		f := newFRR(t, proto, higher, inside)
+		f.await(func() bool { return f.holds() && len(f.ours()) > 5 }, "preemption")
+		if since := f.ours()[2].Time; last(f.theirs()).After(since) {
+			t.Error("FRR still sends after it was preempted")
+		}
+		if err := f.d.Stop(); err != nil {
+			t.Error(err)
+		}
+		stop := last(f.ours())
+		f.await(func() bool { return last(f.theirs()).After(stop) }, "FRR to take over again")
+		if p := f.ours()[len(f.ours())-1].Priority; p != 0 {
+			t.Errorf("the last advert had priority %d, want 0", p)
+		}
+		took := after(f.theirs(), stop)[0].Time.Sub(stop)
+		t.Logf("FRR took over %v after priority 0, skew %v", took, f.proto.Skew(highPriority))
+	})
 }
 
 // last returns when the last of the adverts was sent.
@@ -97,7 +104,7 @@ type frr struct {
 	began time.Time
 }
 
-func newFRR(t *testing.T, proto interop.Protocol, priority int) *frr {
+func newFRR(t *testing.T, proto interop.Protocol, priority int, inside string) *frr {
 	t.Helper()
 	nettest.Require(t)
 	inputs()
@@ -109,7 +116,7 @@ func newFRR(t *testing.T, proto interop.Protocol, priority int) *frr {
 	frrStart(t, f.lan.Node(1), f.dir, "vrrpd", "vrrpd.vty", f.config())
 	f.await(func() bool { return len(f.theirs()) > 0 }, "adverts of FRR")
 
-	conf := interop.Conf{Protocol: proto, LAN: f.lan, Node: 2, Priority: priority}
+	conf := interop.Conf{Protocol: proto, LAN: f.lan, Node: 2, Priority: priority, Inside: inside}
 	var err error
 	if f.d, err = interop.Start(f.lan.Node(2), ours, t.TempDir(), conf.String()); err != nil {
 		t.Fatal(err)
@@ -245,13 +252,15 @@ func (f *frr) holds() bool {
 	return f.d.State(interop.Instance) == "MASTER"
 }
 
-func (f *frr) theirs() []nettest.Advert { return f.from(f.mac()) }
-func (f *frr) ours() []nettest.Advert   { return f.from(f.lan.MAC(2)) }
+func (f *frr) theirs() []nettest.Advert { return f.from(false) }
+func (f *frr) ours() []nettest.Advert   { return f.from(true) }
 
-func (f *frr) from(mac net.HardwareAddr) []nettest.Advert {
+// from returns adverts by who sent them: the source address tells, as both may have
+// the same MAC.
+func (f *frr) from(us bool) []nettest.Advert {
 	var out []nettest.Advert
 	for _, a := range f.cap.Adverts() {
-		if a.SrcMAC.String() == mac.String() {
+		if us == (a.Src == f.lan.Prefix4(2).Addr() || a.Src == f.lan.LinkLocal(2)) {
 			out = append(out, a)
 		}
 	}

@@ -175,11 +175,13 @@ func (p *pair) running(node int) bool {
 	}
 }
 
-// from returns the captured adverts of a node since a moment.
+// from returns the captured adverts of a node since a moment. They are known by
+// their source address: virtual MACs are the same on both nodes.
 func (p *pair) from(node int, since time.Time) []nettest.Advert {
 	var out []nettest.Advert
 	for _, a := range p.cap.Adverts() {
-		if a.SrcMAC.String() == p.lan.MAC(node).String() && !a.Time.Before(since) {
+		own := a.Src == p.lan.Prefix4(node).Addr() || a.Src == p.lan.LinkLocal(node)
+		if own && !a.Time.Before(since) {
 			out = append(out, a)
 		}
 	}

@@ -15,6 +15,11 @@ type Link struct {
 	Flags uint32 // IFF_* as reported
 	Group uint32 // IFLA_GROUP
 
+	Kind   string // "macvlan", "vrf", …; empty for a plain device
+	Mode   uint32 // of a macvlan MACVLAN_MODE_*, of an ipvlan IPVLAN_F_*
+	Lower  int    // index of the link that it sits on, 0: none in this namespace
+	Master int    // index of the bridge, VRF or the like that it is part of, 0: none
+
 	Up           bool // IFF_UP and IFF_RUNNING: packets can pass
 	AdminUp      bool // IFF_UP
 	Running      bool // IFF_RUNNING
@@ -57,7 +62,7 @@ func (l *Link) setFlags(flags uint32) {
 // same reports whether two states of a link differ in nothing but addresses.
 func (l *Link) same(o *Link) bool {
 	return l.Index == o.Index && l.Name == o.Name && l.MTU == o.MTU && l.Flags == o.Flags && l.Group == o.Group &&
-		l.HWType == o.HWType && bytes.Equal(l.HardwareAddr, o.HardwareAddr) &&
+		l.Kind == o.Kind && l.Mode == o.Mode && l.Lower == o.Lower && l.Master == o.Master && l.HWType == o.HWType && bytes.Equal(l.HardwareAddr, o.HardwareAddr) &&
 		bytes.Equal(l.HardwareBroadcast, o.HardwareBroadcast)
 }
 

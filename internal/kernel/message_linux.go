@@ -135,29 +135,82 @@ func parseLink(body []byte) (*Link, error) {
 	}
 	l := &Link{Index: int(msg.Index), HWType: msg.Type}
 	l.setFlags(msg.Flags)
+	elsewhere := false
 	for _, a := range attrs {
 		switch a.Attr.Type {
-		case unix.IFLA_IFNAME:
-			l.Name = unix.ByteSliceToString(a.Value)
-		case unix.IFLA_MTU:
-			if len(a.Value) >= 4 {
-				l.MTU = int(nl.NativeEndian().Uint32(a.Value))
-			}
-		case unix.IFLA_GROUP:
-			if len(a.Value) >= 4 {
-				l.Group = nl.NativeEndian().Uint32(a.Value)
-			}
-		case unix.IFLA_ADDRESS:
-			l.HardwareAddr = net.HardwareAddr(slices.Clone(a.Value))
-		case unix.IFLA_BROADCAST:
-			l.HardwareBroadcast = net.HardwareAddr(slices.Clone(a.Value))
 		case unix.IFLA_WIRELESS:
 			if msg.Change == 0 {
 				return nil, nil
 			}
+		case unix.IFLA_LINK_NETNSID:
+			elsewhere = true
+		default:
+			readLinkAttr(l, a)
 		}
 	}
+	if elsewhere {
+		l.Lower = 0
+	}
 	return l, nil
+}
+
+func readLinkAttr(l *Link, a syscall.NetlinkRouteAttr) {
+	number := func(to *uint32) {
+		if len(a.Value) >= 4 {
+			*to = nl.NativeEndian().Uint32(a.Value)
+		}
+	}
+	var n uint32
+	switch a.Attr.Type {
+	case unix.IFLA_IFNAME:
+		l.Name = unix.ByteSliceToString(a.Value)
+	case unix.IFLA_MTU:
+		number(&n)
+		l.MTU = int(n)
+	case unix.IFLA_GROUP:
+		number(&l.Group)
+	case unix.IFLA_LINK:
+		number(&n)
+		l.Lower = int(n)
+	case unix.IFLA_MASTER:
+		number(&n)
+		l.Master = int(n)
+	case unix.IFLA_ADDRESS:
+		l.HardwareAddr = net.HardwareAddr(slices.Clone(a.Value))
+	case unix.IFLA_BROADCAST:
+		l.HardwareBroadcast = net.HardwareAddr(slices.Clone(a.Value))
+	case unix.IFLA_LINKINFO:
+		readLinkInfo(l, a.Value)
+	}
+}
+
+// readLinkInfo reads what kind of link it is. One that cannot be read is plain.
+func readLinkInfo(l *Link, info []byte) {
+	attrs, err := attributes(info)
+	if err != nil {
+		return
+	}
+	var data []byte
+	for _, a := range attrs {
+		switch a.Attr.Type & attrType {
+		case unix.IFLA_INFO_KIND:
+			l.Kind = unix.ByteSliceToString(a.Value)
+		case unix.IFLA_INFO_DATA:
+			data = a.Value
+		}
+	}
+	attrs, err = attributes(data)
+	if err != nil {
+		return
+	}
+	for _, a := range attrs {
+		switch typ := a.Attr.Type & attrType; {
+		case l.Kind == kindMacvlan && typ == unix.IFLA_MACVLAN_MODE && len(a.Value) >= 4:
+			l.Mode = nl.NativeEndian().Uint32(a.Value)
+		case l.Kind == kindIPVLAN && typ == unix.IFLA_IPVLAN_FLAGS && len(a.Value) >= 2:
+			l.Mode = uint32(nl.NativeEndian().Uint16(a.Value))
+		}
+	}
 }
 
 // parseAddr reads the body of RTM_NEWADDR or RTM_DELADDR. The index is 0 for an

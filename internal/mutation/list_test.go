@@ -456,6 +456,10 @@ var faults = []fault{
 		old: "t.refresh = now.Add(c.Refresh)", now: "t.refresh = time.Time{}",
 	},
 	{
+		name: "extra interfaces announced once only", file: "announce.go", fn: "instance.announceTick",
+		old: "t.extra = now.Add(c.Extra)", now: "t.extra = time.Time{}",
+	},
+	{
 		name: "second announcement for ever", file: "announce.go", fn: "instance.announceTick",
 		old: "t.delayed = time.Time{}", now: "",
 	},

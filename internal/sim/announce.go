@@ -6,13 +6,13 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 )
 
-const announceKinds = int(fsm.AnnounceRestored) + 1
+const announceKinds = int(fsm.AnnounceExtra) + 1
 
 // announced reckons, independently of the state machine, when a MASTER has to
 // tell the network again who holds the addresses.
 type announced struct {
-	delayed, refresh, lower deadline
-	want                    [announceKinds]int // in this step
+	delayed, refresh, lower, extra deadline
+	want                           [announceKinds]int // in this step
 }
 
 // announces takes note of an announcement.
@@ -23,7 +23,7 @@ func (c *local) announces(p *port, a fsm.Announce) {
 	c.step.announces[a.Why]++
 	rounds := map[fsm.AnnounceWhy]int{
 		fsm.AnnounceMaster: p.spec.GARP.Repeat, fsm.AnnounceDelayed: p.spec.GARP.Repeat, fsm.AnnounceRefresh: p.spec.GARP.RefreshRepeat,
-		fsm.AnnounceLower: p.spec.GARP.LowerRepeat, fsm.AnnounceRestored: 1,
+		fsm.AnnounceLower: p.spec.GARP.LowerRepeat, fsm.AnnounceRestored: 1, fsm.AnnounceExtra: 1,
 	}
 	if a.Rounds != rounds[a.Why] {
 		p.r.w.fail("%s announces its addresses %d times (%v), want %d", p, a.Rounds, a.Why, rounds[a.Why])
@@ -56,6 +56,7 @@ func (n *announced) block(now time.Duration, g *fsm.GARP) {
 		n.delayed = deadline{g.Delay > 0, now + g.Delay}
 	}
 	n.refresh = deadline{g.Refresh > 0, now + g.Delay + g.Refresh}
+	n.extra = deadline{g.Extra > 0, now + g.Delay + g.Extra}
 }
 
 func (c *local) announceAgain(p *port, at time.Duration, ev fsm.Event, id fsm.ID) {
@@ -85,6 +86,9 @@ func (c *local) announceAgain(p *port, at time.Duration, ev fsm.Event, id fsm.ID
 		if n.due(&n.refresh, at, fsm.AnnounceRefresh) {
 			n.refresh = deadline{true, at + g.Refresh}
 		}
+		if n.due(&n.extra, at, fsm.AnnounceExtra) {
+			n.extra = deadline{true, at + g.Extra}
+		}
 	}
 }
 
@@ -100,7 +104,7 @@ func (n *announced) due(d *deadline, now time.Duration, why fsm.AnnounceWhy) boo
 // next is when the next announcement is due.
 func (n *announced) next() deadline {
 	var first deadline
-	for _, d := range []deadline{n.delayed, n.refresh, n.lower} {
+	for _, d := range []deadline{n.delayed, n.refresh, n.lower, n.extra} {
 		if d.set && (!first.set || d.at < first.at) {
 			first = d
 		}

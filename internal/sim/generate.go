@@ -171,6 +171,9 @@ func (g *generator) garp() fsm.GARP {
 		c.Repeat, c.LowerRepeat = g.rng.IntN(3), g.rng.IntN(3)
 		c.Delay, c.LowerDelay = time.Duration(g.rng.IntN(4))*time.Second, time.Duration(g.rng.IntN(4))*time.Second
 	}
+	if g.chance(10) {
+		c.Extra = time.Duration(1+g.rng.IntN(5)) * time.Second
+	}
 	return c
 }
 

@@ -72,14 +72,14 @@ var lines = []struct {
 		`   0.000000 0 < reconfigure addresses-added name="VI 1" version=2 vrid=7 ipv6 unicast addresses=2 priority=255 start-master ` +
 			`interval=2s down-adverts=4 nopreempt preempt-delay=1m0s lower-prio-no-advert higher-prio-send-advert ` +
 			`skip-address-check dont-track-primary late-priority=150 garp-repeat=5 garp-delay=5s garp-refresh=1h0m0s garp-refresh-repeat=1 ` +
-			`garp-lower-repeat=3 garp-lower-delay=2s tracker=script:-20:reverse:chk tracker="file:0:normal:a: b" ` +
+			`garp-lower-repeat=3 garp-lower-delay=2s garp-extra=1m0s tracker=script:-20:reverse:chk tracker="file:0:normal:a: b" ` +
 			`config-fault="duplicate VRID" strict-compat`,
 		Line{Event: fsm.Reconfigured{AddressesAdded: true, Spec: &fsm.Spec{
 			Name: "VI 1", Version: 2, VRID: 7, IPv6: true, Unicast: true, Addresses: 2, Priority: 255, StartMaster: true,
 			AdvertInterval: 2 * time.Second, DownTimerAdverts: 4, NoPreempt: true, PreemptDelay: time.Minute,
 			LowerPrioNoAdvert: true, HigherPrioSendAdvert: true, SkipAddressCheck: true, DontTrackPrimary: true, LatePriority: 150,
 			GARP: fsm.GARP{
-				Repeat: 5, Delay: 5 * time.Second, Refresh: time.Hour, RefreshRepeat: 1, LowerRepeat: 3, LowerDelay: 2 * time.Second,
+				Repeat: 5, Delay: 5 * time.Second, Refresh: time.Hour, RefreshRepeat: 1, LowerRepeat: 3, LowerDelay: 2 * time.Second, Extra: time.Minute,
 			},
 			Trackers: []fsm.Tracker{
 				{Kind: fsm.TrackScript, Name: "chk", Weight: -20, Reverse: true},

@@ -324,7 +324,7 @@ func (f *fields) send(a *fsm.SendAdvert) {
 
 func (f *fields) announce(a *fsm.Announce) {
 	f.number("rounds", &a.Rounds)
-	name(f, "why", &a.Why, fsm.AnnounceRestored, true)
+	name(f, "why", &a.Why, fsm.AnnounceExtra, true)
 }
 
 func (f *fields) state(a *fsm.StateChanged) {
@@ -375,6 +375,7 @@ func (f *fields) spec(s *fsm.Spec) {
 	f.number("garp-refresh-repeat", &s.GARP.RefreshRepeat)
 	f.number("garp-lower-repeat", &s.GARP.LowerRepeat)
 	f.duration("garp-lower-delay", &s.GARP.LowerDelay)
+	f.duration("garp-extra", &s.GARP.Extra)
 	f.trackers(&s.Trackers)
 	f.text("config-fault", &s.ConfigFault)
 	f.flag("strict-compat", &s.StrictCompat)

@@ -1,0 +1,60 @@
+package daemon
+
+import "time"
+
+// place makes the virtual links be those of the new configuration: what is to go
+// has been given up by then, and nothing of what is to come is set.
+func (a *arrangement) place(lay *layout) {
+	d := a.d
+	for _, text := range lay.notes {
+		d.log.infof("%s", text)
+	}
+	for _, m := range d.members { // what leaves by a link that goes is not sent
+		if at := m.set.Load().seat.iface; d.layout.base(at) != "" && lay.base(at) == "" {
+			d.sockets.detach(m)
+		}
+	}
+	d.layout = lay
+	d.standing = d.virtuals.change(lay, &d.cfg.Global)
+}
+
+// awaitVirtuals waits until the monitor has seen the virtual links that are new:
+// else their instances would begin in FAULT.
+func (d *Daemon) awaitVirtuals() {
+	late := time.NewTimer(time.Second)
+	defer late.Stop()
+	d.placing = true
+	defer func() { d.placing = false }()
+	for !d.seesVirtuals() {
+		select {
+		case <-d.todo.ready:
+			d.catchUp()
+		case <-late.C:
+			return
+		}
+	}
+}
+
+// seesVirtuals tells whether the links are as they were set up, or cannot be since
+// their bases are down.
+func (d *Daemon) seesVirtuals() bool {
+	for _, s := range d.standing {
+		base := d.links[s.Base]
+		if base == nil || !base.Up {
+			continue
+		}
+		l := d.links[s.Name]
+		if l == nil || l.Index != s.Index || !l.Up || s.ShareLinkLocal && len(l.Addrs) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// suspectVirtual has the owner of the virtual links look at them, if the link that
+// changed is one of them or below one.
+func (d *Daemon) suspectVirtual(name string) {
+	if d.layout.touches(name) {
+		d.virtuals.look()
+	}
+}
