@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -188,6 +189,111 @@ func TestKindsMovedIntoVRF(t *testing.T) {
 	n.waitKindAddr("eth0", true)
 	n.stop()
 	n.waitKindAddr("eth0", false)
+}
+
+// With a virtual MAC the addresses are on a link of their own, which is where its
+// base is: in the VRF too, and moves with it.
+func TestKindsVirtualMAC(t *testing.T) {
+	nettest.Require(t)
+	for _, k := range linkKinds {
+		if k.instance != "" || k.name == "macvlan" || k.name == "ipvlan" {
+			continue // nothing new, or no link above them that could have a MAC of its own
+		}
+		t.Run(k.name, func(t *testing.T) {
+			lan := nettest.NewLANT(t, 2, nettest.Options{})
+			k.build(t, lan, 1)
+			k.build(t, lan, 2)
+			conf := func(priority int) string {
+				return strings.Replace(k.conf(priority), "advert_int", "use_vmac\n    advert_int", 1)
+			}
+			one := newNode(t, lan.Node(1), conf(200)).start()
+			one.waitKindAddr("vrrp.51", true)
+			if one.masterOf("vrrp.51") != one.masterOf(k.iface) {
+				t.Errorf("vrrp.51 is in %q and its base in %q", one.masterOf("vrrp.51"), one.masterOf(k.iface))
+			}
+			two := newNode(t, lan.Node(2), conf(100), "-D").start()
+			two.waitLog("master set to ")
+			one.stop()
+			two.waitKindAddr("vrrp.51", true)
+			one.waitNoLink("vrrp.51")
+			two.stop()
+			two.waitNoLink("vrrp.51")
+		})
+	}
+}
+
+// A base that is moved into a VRF takes the link of the virtual MAC with it.
+func TestKindsVirtualMACMoved(t *testing.T) {
+	nettest.Require(t)
+	lan := nettest.NewLANT(t, 1, nettest.Options{})
+	k := linkKind{iface: "eth0", make: func(*netlink.Handle, netlink.Link) error { return nil }}
+	k.build(t, lan, 1)
+	n := newNode(t, lan.Node(1), strings.Replace(k.conf(200), "advert_int", "use_vmac\n    advert_int", 1)).start()
+	n.waitKindAddr("vrrp.51", true)
+	h := n.ns.Handle()
+	eth0, err := h.LinkByName("eth0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := intoVRF(h, eth0); errors.Is(err, unix.EOPNOTSUPP) {
+		t.Skipf("this kernel has no such links; `make test-vm` has: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	nettest.WaitFor(t, 20*time.Second, func() bool { return n.masterOf("vrrp.51") == "blue" }, "the virtual link in the VRF")
+	n.waitKindAddr("vrrp.51", true)
+	n.stop()
+	n.waitNoLink("vrrp.51")
+}
+
+// An ipvlan link has the MAC of its base and an address of its own, which adverts
+// come from.
+func TestKindsIPVLAN(t *testing.T) {
+	nettest.Require(t)
+	lan := nettest.NewLANT(t, 2, nettest.Options{})
+	for i := 1; i <= 2; i++ {
+		k := linkKinds[slices.IndexFunc(linkKinds, func(k linkKind) bool { return k.name == "ipvlan" })]
+		k.build(t, lan, i) // to see whether there are such links
+		if l, err := lan.Node(i).Handle().LinkByName(k.iface); err != nil {
+			t.Fatal(err)
+		} else if err := lan.Node(i).Handle().LinkDel(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conf := func(node, priority int) string {
+		s := strings.Replace(fast("VI_1", 51, priority, "", kindVIP+"/24"), "advert_int 0.1", "advert_int 0.5", 1)
+		return strings.Replace(s, "advert_int", fmt.Sprintf("use_ipvlan ipv51 192.0.2.%d/24\n    advert_int", 50+node), 1)
+	}
+	one := newNode(t, lan.Node(1), conf(1, 200)).start()
+	one.waitKindAddr("ipv51", true)
+	two := newNode(t, lan.Node(2), conf(2, 100), "-D").start()
+	two.waitLog("master set to 192.0.2.51")
+	one.stop()
+	two.waitKindAddr("ipv51", true)
+	one.waitNoLink("ipv51")
+	two.stop()
+	two.waitNoLink("ipv51")
+}
+
+// masterOf is the name of the VRF, bond or bridge that the link belongs to.
+func (n *node) masterOf(link string) string {
+	l, err := n.ns.Handle().LinkByName(link)
+	if err != nil || l.Attrs().MasterIndex == 0 {
+		return ""
+	}
+	m, err := n.ns.Handle().LinkByIndex(l.Attrs().MasterIndex)
+	if err != nil {
+		return ""
+	}
+	return m.Attrs().Name
+}
+
+func (n *node) waitNoLink(name string) {
+	n.t.Helper()
+	nettest.WaitFor(n.t, 10*time.Second, func() bool {
+		_, err := n.ns.Handle().LinkByName(name)
+		return err != nil
+	}, "the end of "+name)
 }
 
 // A VLAN interface that is deleted and made anew under dynamic_interfaces is

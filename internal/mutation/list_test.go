@@ -188,7 +188,7 @@ var faults = []fault{
 	},
 	{
 		name: "pace of restorations kept over transitions", file: "instance.go", fn: "instance.lead",
-		old: "m.restore = restoring{}", now: "",
+		old: "m.restore = restoring{}", now: "", rare: true,
 	},
 	{
 		name: "addresses not released by one that yields", file: "instance.go", fn: "instance.stepDown", often: true,

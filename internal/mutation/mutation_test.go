@@ -34,13 +34,17 @@ type fault struct {
 	file, fn string // of package fsm; a method is Type.method
 	old, now string // old is in the function once
 	often    bool   // put in at every test, not only with -mutation.all
+	rare     bool   // to be noticed in one of ten thousand worlds only
 	unseen   string // why no simulated world can tell
 }
 
-func enough() int {
+// enough is how many worlds have to do.
+func (f *fault) enough() int {
 	switch {
 	case *worlds > 0:
 		return *worlds
+	case f.rare:
+		return 15000
 	case *all || *only != "":
 		return 2000
 	}
@@ -193,9 +197,9 @@ func try(t *testing.T, dir, pkg, overlay string, args ...string) string {
 	return string(out)
 }
 
-func simulate(t *testing.T, dir, overlay string) string {
+func (f *fault) simulate(t *testing.T, dir, overlay string) string {
 	t.Helper()
-	return try(t, dir, "sim", overlay, "-test.run=^TestWorlds$", "-sim.brief", fmt.Sprintf("-sim.worlds=%d", enough()), "-test.timeout=9m")
+	return try(t, dir, "sim", overlay, "-test.run=^TestWorlds$", "-sim.brief", fmt.Sprintf("-sim.worlds=%d", f.enough()), "-test.timeout=30m")
 }
 
 func examine(t *testing.T, dir, overlay string) string {
@@ -235,7 +239,7 @@ func (f *fault) judge(t *testing.T, sim, own string) {
 	t.Helper()
 	switch {
 	case f.unseen == "" && sim == "":
-		t.Errorf("the simulator does not notice in %d worlds", enough())
+		t.Errorf("the simulator does not notice in %d worlds", f.enough())
 	case f.unseen != "" && sim != "":
 		t.Errorf("the simulator does notice: the list says %q", f.unseen)
 	case f.unseen != "" && own == "":
@@ -246,7 +250,7 @@ func (f *fault) judge(t *testing.T, sim, own string) {
 // TestHealthy: without a fault nobody complains, or all else here is worth nothing.
 func TestHealthy(t *testing.T) {
 	dir := t.TempDir()
-	if out := simulate(t, dir, ""); out != "" {
+	if out := (&fault{}).simulate(t, dir, ""); out != "" {
 		t.Errorf("the simulator: %s", out)
 	}
 	if out := examine(t, dir, ""); out != "" {
@@ -283,7 +287,7 @@ func TestFaults(t *testing.T) {
 				t.Parallel()
 				dir := t.TempDir()
 				overlay := f.overlay(t, dir)
-				sim, own := simulate(t, dir, overlay), ""
+				sim, own := f.simulate(t, dir, overlay), ""
 				if *all || *only != "" || f.unseen != "" {
 					own = examine(t, dir, overlay)
 				}
