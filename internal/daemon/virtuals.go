@@ -3,16 +3,16 @@ package daemon
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
-	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/firewall"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
 )
 
 // virtuals keeps the virtual links: macvlans with the MAC of a virtual router, and
-// ipvlans. One goroutine owns them all, with the settings that they need of other
-// links and what the firewall has to know of them; it does everything in the order
+// ipvlans. One goroutine owns them all, with the settings of other links that they or
+// the configuration need, and what the firewall has to know of them; it does everything in the order
 // in which it is asked.
 type virtuals struct {
 	d    *Daemon
@@ -49,11 +49,7 @@ func (v *virtuals) begin(u kernel.Undo) {
 
 // change makes the links be those of a layout, and returns what is there when that
 // is done, or after the time that the kernel is given.
-func (v *virtuals) change(lay *layout, g *config.Global) []kernel.Standing {
-	var other []kernel.SettingValue
-	if g.More.DisableLocalIGMP {
-		other = append(other, kernel.SettingValue{Setting: kernel.LinkLocalIGMP, Value: 0})
-	}
+func (v *virtuals) change(lay *layout, other []kernel.SettingValue) []kernel.Standing {
 	ran := make(chan []kernel.Standing, 1)
 	v.todo.push(func() {
 		v.wanted, v.other = lay.links, other
@@ -136,10 +132,10 @@ func (v *virtuals) set() []kernel.Standing {
 	res, err := v.stack.Apply(ctx, links, v.other, v.fence)
 	v.tell(&res)
 	if v.unsafe != nil {
-		res.Failed = append(res.Failed, kernel.LinkFailure{What: "guard", Err: v.unsafe})
+		res.Failed = append(res.Failed, kernel.LinkFailure{What: "put the firewall before virtual interfaces", Err: v.unsafe})
 	}
 	if err != nil {
-		res.Failed = append(res.Failed, kernel.LinkFailure{What: "look at", Err: err})
+		res.Failed = append(res.Failed, kernel.LinkFailure{What: "list interfaces", Err: err})
 	}
 	v.complain(res.Failed)
 	if len(res.Failed) > 0 && len(v.wanted) > 0 {
@@ -151,11 +147,12 @@ func (v *virtuals) set() []kernel.Standing {
 // fence tells the firewall of the links, before any of them can send.
 func (v *virtuals) fence(standing []kernel.Standing) {
 	var walls []firewall.VMAC
+	quiet := slices.ContainsFunc(v.other, func(s kernel.SettingValue) bool { return s.Setting == kernel.LinkLocalIGMP })
 	for _, s := range standing {
 		if !s.IPVLAN {
 			walls = append(walls, firewall.VMAC{
 				Name: s.Name, Index: s.Index, Base: s.Below, IPv4: s.IPv4, IPv6: s.IPv6,
-				BaseLinkLocal: s.LinkLocal, IGMPAllowed: len(v.other) > 0,
+				BaseLinkLocal: s.LinkLocal, IGMPAllowed: quiet,
 			})
 		}
 	}
@@ -201,7 +198,7 @@ func (v *virtuals) complain(failed []kernel.LinkFailure) {
 	for _, f := range failed {
 		text := f.Error()
 		if f.Virtual.Name == "" {
-			text = "virtual interfaces: cannot " + f.What + " links: " + f.Err.Error()
+			text = "cannot " + f.What + ": " + f.Err.Error()
 		}
 		if errors.Is(f.Err, kernel.ErrNoLink) {
 			continue // it has just gone, of which there will be news
