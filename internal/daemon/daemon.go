@@ -297,7 +297,7 @@ func (d *Daemon) shutdown() {
 		d.sockets.detach(m)
 	}
 	// What the kernel says of groups that it leaves still goes through the firewall.
-	d.virtuals.stop(d.opt.KeepOnStop, releaseTime)
+	d.virtuals.stop(d.opt.KeepOnStop)
 	if !d.opt.KeepOnStop {
 		if err := d.accept.close(); err != nil {
 			d.log.infof("%v", err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/holdfast-ha/holdfast/internal/firewall"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
+	"github.com/holdfast-ha/holdfast/internal/netio"
 )
 
 // virtuals keeps the virtual links: macvlans with the MAC of a virtual router, and
@@ -23,8 +24,10 @@ type virtuals struct {
 	// Of its own goroutine.
 	stack  *kernel.Stack
 	wanted []*virtual
+	groups map[groupOn]*netio.Membership
 	owners map[string]string // of links, also of those that were wanted
 	other  []kernel.SettingValue
+	held   int       // how many links were wanted the last time
 	at     time.Time // when to look again; zero: when there is news
 	said   map[string]time.Time
 	unsafe error // why the firewall is not as it should be
@@ -33,7 +36,7 @@ type virtuals struct {
 func newVirtuals(d *Daemon) *virtuals {
 	v := &virtuals{
 		d: d, todo: newQueue[func()](), quit: make(chan struct{}), done: make(chan struct{}),
-		said: map[string]time.Time{}, owners: map[string]string{},
+		said: map[string]time.Time{}, owners: map[string]string{}, groups: map[groupOn]*netio.Membership{},
 	}
 	v.stack = kernel.NewStack(d.kern, d.undo.save)
 	return v
@@ -55,7 +58,7 @@ func (v *virtuals) change(lay *layout, other []kernel.SettingValue) []kernel.Sta
 		v.wanted, v.other = lay.links, other
 		ran <- v.set()
 	})
-	t := time.NewTimer(kernelTimeout)
+	t := time.NewTimer(linkTime(len(lay.links) + len(v.d.standing)))
 	defer t.Stop()
 	select {
 	case standing := <-ran:
@@ -71,7 +74,8 @@ func (v *virtuals) look() { v.todo.push(func() { v.at = time.Now() }) }
 
 // stop removes the links and puts back what was changed for them, unless all is
 // to stay.
-func (v *virtuals) stop(keep bool, limit time.Duration) {
+func (v *virtuals) stop(keep bool) {
+	limit := linkTime(len(v.d.standing))
 	v.todo.push(func() {
 		v.at = time.Time{}
 		if keep {
@@ -117,19 +121,24 @@ func (v *virtuals) run() {
 	}
 }
 
+// linkTime is given to the kernel for making or removing so many links: removing
+// one takes it tens of milliseconds, as it waits until nobody looks at it any more.
+func linkTime(n int) time.Duration { return kernelTimeout + time.Duration(n)*100*time.Millisecond }
+
 // retryVirtual is the time until what has failed is tried again.
 const retryVirtual = time.Second
 
 // set brings the links to the kernel.
 func (v *virtuals) set() []kernel.Standing {
-	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), linkTime(len(v.wanted)+v.held))
 	defer cancel()
-	v.at = time.Time{}
+	v.at, v.held = time.Time{}, len(v.wanted)
 	links := make([]kernel.Virtual, len(v.wanted))
 	for i, w := range v.wanted {
 		links[i], v.owners[w.Name] = w.Virtual, w.owner.Name
 	}
 	res, err := v.stack.Apply(ctx, links, v.other, v.fence)
+	v.joinOnBases(res.Standing)
 	v.tell(&res)
 	if v.unsafe != nil {
 		res.Failed = append(res.Failed, kernel.LinkFailure{What: "put the firewall before virtual interfaces", Err: v.unsafe})
