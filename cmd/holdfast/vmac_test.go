@@ -95,7 +95,21 @@ func twoNets(t *testing.T) *nettest.LAN {
 	return lan
 }
 
-const everyVMAC = `
+const plainP = `
+vrrp_instance P {
+    version 3
+    interface eth1
+    virtual_router_id 70
+    priority 150
+    advert_int 0.1
+    promote_secondaries
+    virtual_ipaddress {
+        198.51.100.170/24
+    }
+}
+`
+
+const everyVMAC = plainP + `
 global_defs {
     disable_local_igmp
     vmac_prefix vv
@@ -165,7 +179,7 @@ func TestVMACLeavesNothing(t *testing.T) {
 	n := newNode(t, ns, everyVMAC).start()
 	held := func(n *node) {
 		t.Helper()
-		for _, a := range []string{"192.0.2.100", "198.51.100.7", "2001:db8::7", "fe80::100", "2001:db8::100", "192.0.2.101", "198.51.100.100"} {
+		for _, a := range []string{"192.0.2.100", "198.51.100.7", "2001:db8::7", "fe80::100", "2001:db8::100", "192.0.2.101", "198.51.100.100", "198.51.100.170"} {
 			n.waitAddr(a, true)
 		}
 	}
@@ -191,7 +205,7 @@ func TestVMACLeavesNothing(t *testing.T) {
 	again.dir, again.args = n.dir, n.args
 	again.start()
 	again.waitLog("took over the VMAC interface six")
-	again.waitLogs("Entering MASTER STATE", 3)
+	again.waitLogs("Entering MASTER STATE", 4)
 	held(again)
 	again.stop()
 	sameSystem(t, ns, was, "after a crash, a start and a stop")
@@ -200,9 +214,10 @@ func TestVMACLeavesNothing(t *testing.T) {
 	held(n)
 	n.signal(syscall.SIGKILL)
 	<-n.proc.Done()
-	n.configure(fast("VI_1", 77, 100, "", "192.0.2.177/24"))
+	n.configure(plainP)
+	masters := n.out.count("Entering MASTER STATE")
 	n.start()
-	n.waitAddr("192.0.2.177", true)
+	n.waitLogs("Entering MASTER STATE", masters+1)
 	if _, err := ns.Handle().LinkByName("vv.51"); err == nil {
 		t.Error("a link of the crashed run is still there")
 	}

@@ -122,6 +122,14 @@ func (a *acceptMode) fence(vmacs []firewall.VMAC) error {
 	return nil
 }
 
+// copies tells whether reports about groups on virtual MAC interfaces leave by their
+// bases.
+func (a *acceptMode) copies() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.wall == nil || a.wall.Copies()
+}
+
 // apply brings all that is wanted to the kernel; the lock is held.
 func (a *acceptMode) apply() error {
 	if a.wall == nil {

@@ -399,7 +399,6 @@ func (a *arrangement) launch(delay time.Duration, first bool) error {
 	d.rewire()
 	d.trackSessions(d.cfg)
 	d.sayMissing()
-	d.promote()
 	d.pollCarriers(d.cfg)
 	d.trackProcesses(d.cfg)
 	d.followFiles(d.cfg)

@@ -71,7 +71,7 @@ type Daemon struct {
 	carriers  map[string]*carrier
 	poller    *poller
 	openProbe func() (prober, error)
-	promoted  map[string]*promotion
+	promoted  map[string]int      // links whose secondaries are promoted, for so many instances
 	vips      map[netip.Addr]bool // every virtual address of every instance
 	layout    *layout             // where all of it belongs
 	virtuals  *virtuals           // has a goroutine of its own
@@ -114,7 +114,7 @@ func New(cfg *config.Config, opt Options) *Daemon {
 	d := &Daemon{
 		opt: opt, cfg: cfg, log: &logger{opt.Log}, todo: newQueue[func()](),
 		links: map[string]*kernel.Link{}, carriers: map[string]*carrier{}, openProbe: openProbe,
-		promoted: map[string]*promotion{}, vips: map[netip.Addr]bool{},
+		promoted: map[string]int{}, vips: map[netip.Addr]bool{},
 		scripts: map[string]*scriptTracker{}, verdicts: map[trackKey]verdict{}, watchers: map[trackKey][]watch{},
 	}
 	d.sockets = &sockets{open: map[netio.Spec]*socket{}, log: d.log}
@@ -297,16 +297,13 @@ func (d *Daemon) shutdown() {
 		d.sockets.detach(m)
 	}
 	// What the kernel says of groups that it leaves still goes through the firewall.
-	d.virtuals.stop(d.opt.KeepOnStop, releaseTime)
+	d.virtuals.stop(d.opt.KeepOnStop)
 	if !d.opt.KeepOnStop {
 		if err := d.accept.close(); err != nil {
 			d.log.infof("%v", err)
 		}
 	}
 	d.stopPolling()
-	if !d.opt.KeepOnStop {
-		d.demoteAll()
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), notifyGrace)
 	defer cancel()
 	var wg sync.WaitGroup

@@ -30,7 +30,6 @@ func (d *Daemon) kernelEvent(e kernel.Event) {
 		if d.uses(e.Link.Name) && !d.placing {
 			d.log.detailf("Interface %s added", e.Link.Name)
 		}
-		d.promoteLink(e.Link.Name)
 		d.carrierMoved(e.Link)
 		d.suspectLink(e.Link.Name)
 		d.suspectVirtual(e.Link.Name)

@@ -1,6 +1,12 @@
 package daemon
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/kernel"
+)
 
 // place makes the virtual links be those of the new configuration: what is to go
 // has been given up by then, and nothing of what is to come is set.
@@ -15,7 +21,25 @@ func (a *arrangement) place(lay *layout) {
 		}
 	}
 	d.layout = lay
-	d.standing = d.virtuals.change(lay, &d.cfg.Global)
+	d.promoted = map[string]int{}
+	for _, c := range d.cfg.Instances {
+		if c.PromoteSecondaries && c.Interface != "" {
+			d.promoted[c.Interface]++
+		}
+	}
+	d.standing = d.virtuals.change(lay, d.settings())
+}
+
+// settings are those that are wanted besides what virtual links need.
+func (d *Daemon) settings() []kernel.SettingValue {
+	var all []kernel.SettingValue
+	if d.cfg.Global.More.DisableLocalIGMP {
+		all = append(all, kernel.SettingValue{Setting: kernel.LinkLocalIGMP, Value: 0})
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.promoted)) {
+		all = append(all, kernel.SettingValue{Setting: kernel.PromoteSecondaries(name), Value: 1})
+	}
+	return all
 }
 
 // awaitVirtuals waits until the monitor has seen the virtual links that are new:
@@ -52,9 +76,9 @@ func (d *Daemon) seesVirtuals() bool {
 }
 
 // suspectVirtual has the owner of the virtual links look at them, if the link that
-// changed is one of them or below one.
+// changed is one of them or below one, or has settings that are looked after.
 func (d *Daemon) suspectVirtual(name string) {
-	if d.layout.touches(name) {
+	if d.layout.touches(name) || d.promoted[name] > 0 {
 		d.virtuals.look()
 	}
 }

@@ -222,8 +222,8 @@ func (sv *survey) iface(l *kernel.Link, own map[netip.Addr]bool) dump.Interface 
 		Loopback:         l.Loopback, PointToPoint: l.PointToPoint, NoARP: l.NoARP, Multicast: l.Multicast,
 		MTU: l.MTU, HardwareType: int(l.HWType), TrackedBy: sv.trackedBy(fsm.TrackInterface, l.Name),
 	}
-	if p := sv.d.promoted[l.Name]; p != nil {
-		i.PromoteSecondaries, i.PromoteResets = 1, p.instances // as keepalived has it: not what was there before
+	if n := sv.d.promoted[l.Name]; n > 0 {
+		i.PromoteSecondaries, i.PromoteResets = 1, n // as keepalived has it: not what was there before
 	}
 	if slices.ContainsFunc(l.HardwareAddr, func(b byte) bool { return b != 0 }) {
 		i.MAC, i.Broadcast = l.HardwareAddr, l.HardwareBroadcast

@@ -3,16 +3,17 @@ package daemon
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
-	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/firewall"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
+	"github.com/holdfast-ha/holdfast/internal/netio"
 )
 
 // virtuals keeps the virtual links: macvlans with the MAC of a virtual router, and
-// ipvlans. One goroutine owns them all, with the settings that they need of other
-// links and what the firewall has to know of them; it does everything in the order
+// ipvlans. One goroutine owns them all, with the settings of other links that they or
+// the configuration need, and what the firewall has to know of them; it does everything in the order
 // in which it is asked.
 type virtuals struct {
 	d    *Daemon
@@ -23,8 +24,10 @@ type virtuals struct {
 	// Of its own goroutine.
 	stack  *kernel.Stack
 	wanted []*virtual
+	groups map[groupOn]*netio.Membership
 	owners map[string]string // of links, also of those that were wanted
 	other  []kernel.SettingValue
+	held   int       // how many links were wanted the last time
 	at     time.Time // when to look again; zero: when there is news
 	said   map[string]time.Time
 	unsafe error // why the firewall is not as it should be
@@ -33,7 +36,7 @@ type virtuals struct {
 func newVirtuals(d *Daemon) *virtuals {
 	v := &virtuals{
 		d: d, todo: newQueue[func()](), quit: make(chan struct{}), done: make(chan struct{}),
-		said: map[string]time.Time{}, owners: map[string]string{},
+		said: map[string]time.Time{}, owners: map[string]string{}, groups: map[groupOn]*netio.Membership{},
 	}
 	v.stack = kernel.NewStack(d.kern, d.undo.save)
 	return v
@@ -49,17 +52,13 @@ func (v *virtuals) begin(u kernel.Undo) {
 
 // change makes the links be those of a layout, and returns what is there when that
 // is done, or after the time that the kernel is given.
-func (v *virtuals) change(lay *layout, g *config.Global) []kernel.Standing {
-	var other []kernel.SettingValue
-	if g.More.DisableLocalIGMP {
-		other = append(other, kernel.SettingValue{Setting: kernel.LinkLocalIGMP, Value: 0})
-	}
+func (v *virtuals) change(lay *layout, other []kernel.SettingValue) []kernel.Standing {
 	ran := make(chan []kernel.Standing, 1)
 	v.todo.push(func() {
 		v.wanted, v.other = lay.links, other
 		ran <- v.set()
 	})
-	t := time.NewTimer(kernelTimeout)
+	t := time.NewTimer(linkTime(len(lay.links) + len(v.d.standing)))
 	defer t.Stop()
 	select {
 	case standing := <-ran:
@@ -75,7 +74,8 @@ func (v *virtuals) look() { v.todo.push(func() { v.at = time.Now() }) }
 
 // stop removes the links and puts back what was changed for them, unless all is
 // to stay.
-func (v *virtuals) stop(keep bool, limit time.Duration) {
+func (v *virtuals) stop(keep bool) {
+	limit := linkTime(len(v.d.standing))
 	v.todo.push(func() {
 		v.at = time.Time{}
 		if keep {
@@ -121,25 +121,30 @@ func (v *virtuals) run() {
 	}
 }
 
+// linkTime is given to the kernel for making or removing so many links: removing
+// one takes it tens of milliseconds, as it waits until nobody looks at it any more.
+func linkTime(n int) time.Duration { return kernelTimeout + time.Duration(n)*100*time.Millisecond }
+
 // retryVirtual is the time until what has failed is tried again.
 const retryVirtual = time.Second
 
 // set brings the links to the kernel.
 func (v *virtuals) set() []kernel.Standing {
-	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), linkTime(len(v.wanted)+v.held))
 	defer cancel()
-	v.at = time.Time{}
+	v.at, v.held = time.Time{}, len(v.wanted)
 	links := make([]kernel.Virtual, len(v.wanted))
 	for i, w := range v.wanted {
 		links[i], v.owners[w.Name] = w.Virtual, w.owner.Name
 	}
 	res, err := v.stack.Apply(ctx, links, v.other, v.fence)
+	v.joinOnBases(res.Standing)
 	v.tell(&res)
 	if v.unsafe != nil {
-		res.Failed = append(res.Failed, kernel.LinkFailure{What: "guard", Err: v.unsafe})
+		res.Failed = append(res.Failed, kernel.LinkFailure{What: "put the firewall before virtual interfaces", Err: v.unsafe})
 	}
 	if err != nil {
-		res.Failed = append(res.Failed, kernel.LinkFailure{What: "look at", Err: err})
+		res.Failed = append(res.Failed, kernel.LinkFailure{What: "list interfaces", Err: err})
 	}
 	v.complain(res.Failed)
 	if len(res.Failed) > 0 && len(v.wanted) > 0 {
@@ -151,11 +156,12 @@ func (v *virtuals) set() []kernel.Standing {
 // fence tells the firewall of the links, before any of them can send.
 func (v *virtuals) fence(standing []kernel.Standing) {
 	var walls []firewall.VMAC
+	quiet := slices.ContainsFunc(v.other, func(s kernel.SettingValue) bool { return s.Setting == kernel.LinkLocalIGMP })
 	for _, s := range standing {
 		if !s.IPVLAN {
 			walls = append(walls, firewall.VMAC{
 				Name: s.Name, Index: s.Index, Base: s.Below, IPv4: s.IPv4, IPv6: s.IPv6,
-				BaseLinkLocal: s.LinkLocal, IGMPAllowed: len(v.other) > 0,
+				BaseLinkLocal: s.LinkLocal, IGMPAllowed: quiet,
 			})
 		}
 	}
@@ -201,7 +207,7 @@ func (v *virtuals) complain(failed []kernel.LinkFailure) {
 	for _, f := range failed {
 		text := f.Error()
 		if f.Virtual.Name == "" {
-			text = "virtual interfaces: cannot " + f.What + " links: " + f.Err.Error()
+			text = "cannot " + f.What + ": " + f.Err.Error()
 		}
 		if errors.Is(f.Err, kernel.ErrNoLink) {
 			continue // it has just gone, of which there will be news

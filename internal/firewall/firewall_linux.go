@@ -33,26 +33,44 @@ func (w *Firewall) Apply(wanted *Wanted) error {
 		if len(now[0]) == 0 && len(now[1]) == 0 {
 			return nil
 		}
-		return w.rebuild(now)
+		return w.rebuild(wanted, now)
 	}
 	for i := range now {
 		for set := range w.known[i] {
 			now[i].ensure(set) // its rules stay
 		}
 		if !w.known[i].covers(now[i]) {
-			return w.rebuild(now)
+			return w.rebuild(wanted, now)
 		}
 	}
 	err := w.update(now)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EEXIST) {
 		// Somebody else has changed or flushed the tables.
-		return w.rebuild(now)
+		return w.rebuild(wanted, now)
 	}
 	return err
 }
 
-// rebuild makes both tables anew, in one transaction.
-func (w *Firewall) rebuild(now [2]Image) error {
+// Copies tells whether reports about groups leave by the base of virtual MAC
+// interfaces. Otherwise they leave nowhere.
+func (w *Firewall) Copies() bool { return !w.opt.NoCopies }
+
+// rebuild makes both tables anew, in one transaction; without copies if the kernel
+// knows everything but these.
+func (w *Firewall) rebuild(wanted *Wanted, now [2]Image) error {
+	err := w.replace(now)
+	if err == nil || w.opt.NoCopies || now[0][mapVMACs] == nil && now[1][mapVMACs] == nil {
+		return err
+	}
+	w.opt.NoCopies = true
+	if w.replace(images(wanted, &w.opt)) == nil {
+		return nil
+	}
+	w.opt.NoCopies = false // it was something else
+	return err
+}
+
+func (w *Firewall) replace(now [2]Image) error {
 	w.built = false
 	c, err := nftables.New()
 	if err != nil {

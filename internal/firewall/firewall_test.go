@@ -50,6 +50,10 @@ func TestImages(t *testing.T) {
 			v6:     "parent_link_local: fe80::1.7\nvmac_map: 7:2\nvmac_set: 7\n",
 		},
 		{
+			name: "virtual MAC, kernel without copies", opt: Options{NoCopies: true}, wanted: Wanted{VMACs: []VMAC{vmac}},
+			v4: "vmac_set: 7\n", v6: "parent_link_local: fe80::1.vrrp.51\nvmac_set: 7\n",
+		},
+		{
 			name: "base without link-local address", opt: usual(),
 			wanted: Wanted{VMACs: []VMAC{{Name: "vrrp6.5", Index: 7, Base: 2, IPv6: true}}},
 			v6:     "parent_link_local:\nvmac_map: 7:2\nvmac_set: 7\n",
@@ -262,6 +266,23 @@ table ip6 mytable {
 	text := b.nft("list", "ruleset")
 	if strings.Index(text, "nd-router-solicit") > strings.Index(text, "@neighbor-discovery counter") {
 		t.Errorf("neighbour discovery is let through too early:\n%s", text)
+	}
+}
+
+// TestVMACWithoutCopies is what there is on a kernel that cannot send copies.
+func TestVMACWithoutCopies(t *testing.T) {
+	o := usual()
+	o.NoCopies = true
+	b := newBench(t, o)
+	b.apply(Wanted{VMACs: []VMAC{{Name: "lo", Index: 1, Base: 1, IPv4: true, IPv6: true, BaseLinkLocal: addr("fe80::1")}}})
+	text := b.nft("list", "ruleset")
+	for _, rule := range []string{
+		`ip protocol igmp meta oifkind "macvlan" oif @vmac_set drop`,
+		`icmpv6 type @mld-report meta oifkind "macvlan" oif @vmac_set drop`,
+	} {
+		if !strings.Contains(text, rule) {
+			t.Errorf("no %s in:\n%s", rule, text)
+		}
 	}
 }
 

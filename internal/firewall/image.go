@@ -16,6 +16,9 @@ type Options struct {
 	Priority int    // of the chains, as in "filter + N"; keepalived has -1
 	Counters bool   // in every rule
 	ByIndex  bool   // name interfaces by their index also where a name would do
+	// NoCopies drops reports about groups on virtual MAC interfaces, where otherwise
+	// they leave by the base: there are kernels without the statement for it.
+	NoCopies bool
 }
 
 // Drop is an address that packets are not let through for.
@@ -87,6 +90,15 @@ func (m Image) put(set, key, value string) {
 	m[set][key] = value
 }
 
+// putVMAC makes reports about groups leave by the base, or nowhere.
+func (m Image) putVMAC(v *VMAC, o *Options) {
+	if o.NoCopies {
+		m.put(setVMACs, key(indexKey(v.Index)), "")
+		return
+	}
+	m.put(mapVMACs, key(indexKey(v.Index)), key(indexKey(v.Base)))
+}
+
 // images are the contents of the IPv4 and of the IPv6 table.
 func images(w *Wanted, o *Options) [2]Image {
 	v4, v6 := Image{}, Image{}
@@ -104,12 +116,12 @@ func images(w *Wanted, o *Options) [2]Image {
 	}
 	for _, m := range w.VMACs {
 		if m.IPv4 && !m.IGMPAllowed {
-			v4.put(mapVMACs, key(indexKey(m.Index)), key(indexKey(m.Base)))
+			v4.putVMAC(&m, o)
 		}
 		if !m.IPv6 {
 			continue
 		}
-		v6.put(mapVMACs, key(indexKey(m.Index)), key(indexKey(m.Base)))
+		v6.putVMAC(&m, o)
 		v6.put(setVMACs, key(indexKey(m.Index)), "")
 		if m.BaseLinkLocal.IsValid() {
 			last := nameKey(m.Name)
@@ -119,8 +131,10 @@ func images(w *Wanted, o *Options) [2]Image {
 			v6.put(setParent, key(addrKey(m.BaseLinkLocal.WithZone("")), last), "")
 		}
 	}
-	for _, m := range []Image{v4, v6} {
-		m.complete()
+	v4.complete()
+	v6.complete()
+	if v6[setVMACs] != nil {
+		v6.ensure(setParent)
 	}
 	return [2]Image{v4, v6}
 }
@@ -130,9 +144,6 @@ func images(w *Wanted, o *Options) [2]Image {
 func (m Image) complete() {
 	if m[setLL] != nil || m[setLLName] != nil {
 		m.ensure(setVIPs)
-	}
-	if m[mapVMACs] != nil && m[setVMACs] != nil {
-		m.ensure(setParent)
 	}
 }
 

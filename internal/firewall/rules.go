@@ -107,7 +107,7 @@ func (f *family) constants(c *nftables.Conn) error {
 		types []byte
 	}{
 		{setND, setVIPs, []byte{neighborSolicit, neighborAdvert}},
-		{setMLD, mapVMACs, []byte{mldReport, mld2Report}},
+		{setMLD, setVMACs, []byte{mldReport, mld2Report}},
 	} {
 		if !f.v6 || f.sets[x.where] == nil {
 			continue
@@ -138,8 +138,8 @@ func (f *family) rules(c *nftables.Conn) {
 	if f.sets[setParent] != nil {
 		f.rule(c, out, icmp(neighborAdvert), onMacvlan(), f.where(srcIP6, unix.NFT_META_OIFNAME, setParent), drop())
 	}
-	if f.sets[mapVMACs] != nil {
-		f.rule(c, out, icmp6(), f.among(setMLD), onMacvlan(), f.toBase(payload(dstIP6)), drop())
+	if f.sets[setVMACs] != nil {
+		f.rule(c, out, icmp6(), f.among(setMLD), onMacvlan(), f.reports(dstIP6), drop())
 		f.rule(c, out, icmp(routerSolicit), onMacvlan(), meta(unix.NFT_META_OIF, reg1), f.among(setVMACs), drop())
 	}
 	if f.sets[setVIPs] == nil {
@@ -171,8 +171,8 @@ func (f *family) rules(c *nftables.Conn) {
 }
 
 func (f *family) ipv4(c *nftables.Conn, out *nftables.Chain) {
-	if f.sets[mapVMACs] != nil {
-		f.rule(c, out, append(payload(protoIP4), equal([]byte{protocolIGMP})), onMacvlan(), f.toBase(payload(dstIP4)), drop())
+	if f.sets[mapVMACs] != nil || f.sets[setVMACs] != nil {
+		f.rule(c, out, append(payload(protoIP4), equal([]byte{protocolIGMP})), onMacvlan(), f.reports(dstIP4), drop())
 	}
 	if f.sets[setVIPs] != nil {
 		f.rule(c, out, payload(srcIP4), f.among(setVIPs), drop())
@@ -253,6 +253,15 @@ func (f *family) where(p place, dev uint32, set string) []expr.Any {
 		dev = unix.NFT_META_OIF
 	}
 	return slices.Concat(payload(p), meta(dev, reg2), f.among(set))
+}
+
+// reports lets through those that leave by a virtual MAC interface, after a copy has
+// been sent by its base where that can be.
+func (f *family) reports(to place) []expr.Any {
+	if f.sets[mapVMACs] == nil {
+		return append(meta(unix.NFT_META_OIF, reg1), f.among(setVMACs)...)
+	}
+	return f.toBase(payload(to))
 }
 
 // toBase sends a copy to the interface below the virtual one.

@@ -142,22 +142,3 @@ func TestCarrierProbe(t *testing.T) {
 		t.Errorf("no interface: %v", err)
 	}
 }
-
-func TestPromoteSecondaries(t *testing.T) {
-	nettest.Require(t)
-	ns := nettest.NewT(t, "promote")
-	err := ns.Do(func() error {
-		for _, v := range []int{1, 0} {
-			if err := SetPromoteSecondaries("lo", v); err != nil {
-				return err
-			}
-			if got, err := PromoteSecondaries("lo"); err != nil || got != v {
-				return fmt.Errorf("%d, %v after setting %d", got, err, v)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
-}

@@ -28,6 +28,10 @@ const (
 // link-local IPv4 groups.
 var LinkLocalIGMP = Setting{Name: "ipv4/igmp_link_local_mcast_reports"}
 
+// PromoteSecondaries is the setting by which the other IPv4 addresses of a network
+// on a link stay when the first one is removed.
+func PromoteSecondaries(link string) Setting { return Setting{Link: link, Name: promoteSecondary} }
+
 // String returns the name that sysctl has for it, with the dots of an interface's
 // name as they are.
 func (s Setting) String() string {

@@ -39,7 +39,7 @@ type Virtual struct {
 
 	IPVLAN bool
 	Mode   uint32 // of an ipvlan: IPVLANBridge, IPVLANPrivate or IPVLANVEPA
-	MAC    MAC    // of a macvlan
+	MAC    MAC    // of a macvlan; of an ipvlan its last octet tells it from others on its base
 
 	Grouped bool // Group counts; otherwise it has the group of its base
 	Group   uint32
@@ -55,7 +55,8 @@ type Virtual struct {
 	// Own is an address that the link has as long as it is there. Without it,
 	// ShareLinkLocal gives it the link-local address of its base, or, if that has
 	// none, the one that would follow from the base's MAC. It is deprecated at
-	// once, so that nothing but who asks for it has it as a source.
+	// once, so that nothing but who asks for it has it as a source. An ipvlan gets
+	// one of its own: what is for an address of it never reaches its base.
 	Own            netip.Prefix
 	ShareLinkLocal bool
 }
@@ -70,6 +71,23 @@ func (v Virtual) kind() string {
 
 // String returns the words for messages.
 func (v Virtual) String() string { return fmt.Sprintf("%s %s on %s", v.kind(), v.Name, v.Base) }
+
+// linkLocal is the address that follows from the base's MAC (RFC 4291, appendix A).
+// For an ipvlan the middle of it is another one. It is not valid if there is no such
+// MAC.
+func (v Virtual) linkLocal(base net.HardwareAddr) netip.Addr {
+	if len(base) != 6 {
+		return netip.Addr{}
+	}
+	middle := [2]byte{0xff, 0xfe}
+	if v.IPVLAN {
+		middle = [2]byte{0xfd, v.MAC[5]}
+	}
+	return netip.AddrFrom16([16]byte{
+		0: 0xfe, 1: 0x80,
+		8: base[0] ^ 2, 9: base[1], 10: base[2], 11: middle[0], 12: middle[1], 13: base[3], 14: base[4], 15: base[5],
+	})
+}
 
 // Is tells whether a link could be this one: of its kind, on the link below and,
 // a macvlan, in private mode. Its MAC and its name may be others.
@@ -200,7 +218,7 @@ func (u Undo) Empty() bool { return len(u.Settings) == 0 && len(u.Links) == 0 }
 // Check tells whether it can be what a stack has saved: it names nothing but what a
 // stack changes.
 func (u Undo) Check() error {
-	known := []string{arpIgnore, arpFilter, arpAnnounce, rpFilter, LinkLocalIGMP.Name}
+	known := []string{arpIgnore, arpFilter, arpAnnounce, rpFilter, promoteSecondary, LinkLocalIGMP.Name}
 	for _, k := range u.Settings {
 		if !slices.Contains(known, k.Name) || strings.ContainsAny(k.Link, "/\x00") || k.Link == "." || k.Link == ".." {
 			return fmt.Errorf("%v is no setting of a virtual interface", k.Setting)
@@ -267,7 +285,8 @@ func (s *Stack) Forget() { s.held, s.left, s.settings.kept = nil, nil, nil }
 // a new one would be. One of the same kind on another base is replaced, anything
 // else stands in the way ([ErrOccupied]). A link whose base is not there is left out.
 //
-// Other are settings that are wanted besides. Ready is called when all links are
+// Other are settings that are wanted besides; those of a link have no index, and
+// count when there is such a link. Ready is called when all links are
 // there, and before any that is new can send or receive a packet.
 //
 // A link that somebody has removed is made again, and one that somebody has
@@ -283,7 +302,7 @@ func (s *Stack) Apply(ctx context.Context, wanted []Virtual, other []SettingValu
 	s.record(append(a.holds(), a.plans()...))
 	a.sweep()
 	a.remove()
-	a.prepare(append(filter, other...))
+	a.prepare(append(filter, a.indexed(other)...))
 	for _, v := range wanted {
 		a.provide(v)
 	}

@@ -181,15 +181,6 @@ func (a *stacking) adopt(v Virtual, l, base *Link) {
 	x := &stacked{Virtual: v, index: l.Index, below: l.Lower, fresh: true}
 	a.s.held = append(a.s.held, x)
 	a.res.Adopted = append(a.res.Adopted, v)
-	if !v.HasMAC(l) {
-		a.change(v, l.Index, "set the MAC of", LinkChange{MAC: &v.MAC})
-	}
-	if g := v.group(base); l.Group != g {
-		a.change(v, l.Index, "set the group of", LinkChange{Group: &g})
-	}
-	if v.IPVLAN && l.Mode != v.Mode {
-		a.change(v, l.Index, "set the mode of", LinkChange{Mode: &v.Mode})
-	}
 	list, err := a.s.table.List(a.ctx, Shelf{Kind: KindAddress, Link: v.Name})
 	if err != nil {
 		a.failed(v, "look at", err)
@@ -209,8 +200,15 @@ func (a *stacking) adopt(v Virtual, l, base *Link) {
 // changed.
 func (a *stacking) follow(x *stacked, base *Link) {
 	l := a.pic.Link(x.index)
-	if !x.fresh && !x.HasMAC(l) {
+	if !x.HasMAC(l) {
 		a.change(x.Virtual, x.index, "set the MAC of", LinkChange{MAC: &x.MAC})
+	}
+	if x.IPVLAN && l.Mode != x.Mode {
+		a.change(x.Virtual, x.index, "set the mode of", LinkChange{Mode: &x.Mode})
+	}
+	// The group of the base was that of the moment.
+	if g := x.group(base); l.Group != g && (x.fresh || x.Grouped) {
+		a.change(x.Virtual, x.index, "set the group of", LinkChange{Group: &g})
 	}
 	vrf := a.vrf(base)
 	if l.Master != vrf && (vrf != 0 || a.vrf(l) != 0) {
@@ -264,6 +262,22 @@ func (a *stacking) filter() []SettingValue {
 	return append(out, SettingValue{everywhere, 0})
 }
 
+// indexed gives settings of links the index of the link that is there.
+func (a *stacking) indexed(wanted []SettingValue) []SettingValue {
+	var all []SettingValue
+	for _, w := range wanted {
+		if w.Link != "" && w.Link != allLinks && w.Link != defaultLink {
+			l := a.pic.LinkByName(w.Link)
+			if l == nil {
+				continue
+			}
+			w.Index = l.Index
+		}
+		all = append(all, w)
+	}
+	return all
+}
+
 // prepare sets what the links need of others, before they are there.
 func (a *stacking) prepare(keep []SettingValue) {
 	for _, v := range a.wanted {
@@ -280,7 +294,7 @@ func (a *stacking) prepare(keep []SettingValue) {
 	moved, err := a.s.settings.Apply(a.ctx, keep)
 	a.res.Moved = moved
 	if err != nil {
-		a.failed(Virtual{}, "change the settings for", err)
+		a.failed(Virtual{}, "change settings of interfaces", err)
 	}
 }
 
@@ -329,7 +343,7 @@ func (a *stacking) standing() []Standing {
 			}
 			st := Standing{Virtual: x.Virtual, Index: x.index, Below: x.below, LinkLocal: x.own.Addr()}
 			if !st.LinkLocal.Is6() || !st.LinkLocal.IsLinkLocalUnicast() {
-				st.LinkLocal, _ = a.shared(x.Virtual)
+				st.LinkLocal = a.shared(x.Virtual)
 			}
 			all = append(all, st)
 		}
@@ -337,25 +351,19 @@ func (a *stacking) standing() []Standing {
 	return all
 }
 
-// shared is the link-local address of the base, and the one that follows from its
-// MAC, which it may not have.
-func (a *stacking) shared(v Virtual) (has, would netip.Addr) {
-	base, _ := a.base(v)
-	if base == nil || !v.IPv6 {
-		return has, would
+// shared is the link-local address of the base; not valid: it has none.
+func (a *stacking) shared(v Virtual) netip.Addr {
+	if base, _ := a.base(v); base == nil || !v.IPv6 || v.IPVLAN {
+		return netip.Addr{}
 	}
 	list, _ := a.s.table.List(a.ctx, Shelf{Kind: KindAddress, Link: v.Base})
 	for _, r := range list {
 		s, ok := r.(AddrState)
 		if addr := s.Prefix.Addr(); ok && addr.Is6() && addr.IsLinkLocalUnicast() && s.Flags&FlagDADFailed == 0 {
-			has = addr
-			break
+			return addr
 		}
 	}
-	if m := base.HardwareAddr; len(m) == 6 { // RFC 4291, appendix A
-		would = netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]})
-	}
-	return has, would
+	return netip.Addr{}
 }
 
 // address is what the link is to have of its own.
@@ -368,14 +376,14 @@ func (a *stacking) address(x *stacked) netip.Prefix {
 	case x.own.IsValid() && x.own.Addr().IsLinkLocalUnicast():
 		return x.own // whatever has become of the base's
 	}
-	has, would := a.shared(x.Virtual)
-	if !has.IsValid() {
-		has = would
+	addr := a.shared(x.Virtual)
+	if base, _ := a.base(x.Virtual); base != nil && !addr.IsValid() {
+		addr = x.linkLocal(base.HardwareAddr)
 	}
-	if !has.IsValid() {
+	if !addr.IsValid() {
 		return netip.Prefix{}
 	}
-	return netip.PrefixFrom(has, 64)
+	return netip.PrefixFrom(addr, 64)
 }
 
 // start sets a new link up, and gives it its address.

@@ -270,6 +270,13 @@ var stackTests = []struct {
 			eth0 fe80::1/64
 			rp_filter all 1 default 0`},
 	}},
+	{"a setting that is wanted besides", []stackStep{
+		{other: []SettingValue{{PromoteSecondaries("eth1"), 1}, {PromoteSecondaries("eth9"), 1}}, text: `
+			eth0 fe80::1/64
+			eth1 promote_secondaries=1
+			rp_filter all 1 default 0`},
+		{text: before},
+	}},
 	{"a group of its own, and another MAC later", []stackStep{
 		{want: []Virtual{grouped()}, text: `
 			a macvlan 1 on eth0 00:00:5e:00:02:33 mtu 1500 up group 7 arp_ignore=1 addr_gen_mode=1
@@ -317,8 +324,9 @@ func otherMAC() Virtual {
 }
 
 type stackStep struct {
-	want []Virtual
-	text string
+	want  []Virtual
+	other []SettingValue
+	text  string
 }
 
 // lines is a text without what indents it.
@@ -338,7 +346,7 @@ func runStack(t *testing.T, table LinkTable, show func() string, changes func() 
 	for i, step := range steps {
 		for again := range 2 {
 			count := changes()
-			res, err := s.Apply(context.Background(), step.want, nil, func([]Standing) {})
+			res, err := s.Apply(context.Background(), step.want, step.other, func([]Standing) {})
 			if err != nil || len(res.Failed) > 0 {
 				t.Fatalf("step %d: %v %v", i, err, res.Failed)
 			}
@@ -371,6 +379,27 @@ func (f *fakeLinks) changes() int {
 		}
 	}
 	return n
+}
+
+// TestStackIPVLAN is a list that not every kernel can have.
+func TestStackIPVLAN(t *testing.T) {
+	four := Virtual{Name: "ipv.1", Base: "eth0", IPVLAN: true, Mode: IPVLANVEPA, MAC: MAC{5: 9}, IPv4: true, Own: netip.MustParsePrefix("192.0.2.9/24")}
+	six := Virtual{Name: "ipv.2", Base: "eth0", IPVLAN: true, MAC: MAC{5: 9}, IPv6: true, ShareLinkLocal: true}
+	private := four
+	private.Mode = IPVLANPrivate
+	f := fakeBase()
+	runStack(t, f, f.text, f.changes, []stackStep{
+		{want: []Virtual{four, six}, text: `
+			eth0 fe80::1/64
+			ipv.1 ipvlan 2 on eth0 02:00:00:00:00:01 mtu 1500 up addr_gen_mode=1 disable_ipv6=1 192.0.2.9/24
+			ipv.2 ipvlan 0 on eth0 02:00:00:00:00:01 mtu 1500 up addr_gen_mode=1 fe80::fd:900:1/64
+			rp_filter all 1 default 0`},
+		{want: []Virtual{private}, text: `
+			eth0 fe80::1/64
+			ipv.1 ipvlan 1 on eth0 02:00:00:00:00:01 mtu 1500 up addr_gen_mode=1 disable_ipv6=1 192.0.2.9/24
+			rp_filter all 1 default 0`},
+		{text: before},
+	})
 }
 
 func TestStackFake(t *testing.T) {
