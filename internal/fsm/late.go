@@ -80,6 +80,7 @@ func (m *instance) beat(now time.Time) {
 		// Switches and neighbours may have been told otherwise meanwhile.
 		m.announceBlock(now)
 	default:
+		m.crowd.answers = 0
 		m.advertise()
 		m.rivalTick(now)
 		// From now, (690): an advert that left late is not made up for by
@@ -126,7 +127,7 @@ func (g *Group) slept(d time.Duration) {
 	for _, m := range g.instances {
 		for _, t := range []*time.Time{
 			&m.deadline, &m.preempt, &m.quiet, &m.announce.delayed, &m.announce.refresh, &m.announce.lower,
-			&m.restore.at, &m.rival.last, &m.rival.second,
+			&m.restore.at, &m.rival.last, &m.rival.second, &m.crowd.deadline,
 		} {
 			*t = sooner(*t, d)
 		}

@@ -34,11 +34,11 @@ var faults = []fault{
 		old: "if a.Priority == 0 {", now: "if false {",
 	},
 	{
-		name: "whole wait after priority 0", file: "receive.go", fn: "instance.receivedBackup",
+		name: "whole wait after priority 0", file: "crowd.go", fn: "instance.goodbye",
 		old: "now.Add(m.skew())", now: "now.Add(m.masterDown())",
 	},
 	{
-		name: "no wait after priority 0", file: "receive.go", fn: "instance.receivedBackup",
+		name: "no wait after priority 0", file: "crowd.go", fn: "instance.goodbye",
 		old: "now.Add(m.skew())", now: "now",
 	},
 	{

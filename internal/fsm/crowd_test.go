@@ -1,0 +1,120 @@
+package fsm
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Priority 0 of somebody who is not the Master ends nothing.
+func TestCrowd_GoodbyeOfAnother(t *testing.T) {
+	l := newLab(t, "", v3("A", 100, plain)).start()
+	l.one("1s", heard3("192.0.2.20", 150, time.Second), `
+		detail: (A) master set to 192.0.2.20
+		wake 4.609375s`)
+	l.one("2s", heard3("192.0.2.30", 0, time.Second), `
+		detail: (A) priority 0 from 192.0.2.30, which is not the master - ignored
+		wake 4.609375s`)
+	l.one("2s", heard3("192.0.2.20", 0, time.Second), `
+		detail: (A) Backup received priority 0 advertisement
+		wake 2.609375s`)
+}
+
+// With two that advertise, the goodbye of the one that was obeyed counts too.
+func TestCrowd_GoodbyeOfTheObeyed(t *testing.T) {
+	l := newLab(t, "", v3("A", 100, plain)).start()
+	l.one("1s", heard3("192.0.2.20", 150, time.Second), `
+		detail: (A) master set to 192.0.2.20
+		wake 4.609375s`)
+	l.one("1.5s", heard3("192.0.2.30", 10, time.Second), `
+		detail: (A) master changed from 192.0.2.20 to 192.0.2.30
+		log: (A) received lower priority (10) advert from 192.0.2.30 - discarding
+		wake 4.609375s`)
+	l.one("2s", heard3("192.0.2.20", 0, time.Second), `
+		detail: (A) master changed from 192.0.2.30 to 192.0.2.20
+		detail: (A) Backup received priority 0 advertisement
+		wake 2.609375s`)
+}
+
+// keepalived believes everybody.
+func TestCrowd_GoodbyeStrictCompat(t *testing.T) {
+	l := newLab(t, "", v3("A", 100, plain, strict)).start()
+	l.one("1s", heard3("192.0.2.20", 150, time.Second), `
+		detail: (A) master set to 192.0.2.20
+		wake 4.609375s`)
+	l.one("2s", heard3("192.0.2.30", 0, time.Second), `
+		detail: (A) master changed from 192.0.2.20 to 192.0.2.30
+		detail: (A) Backup received priority 0 advertisement
+		wake 2.609375s`)
+}
+
+// Who says goodbye again and again does not go: the wait is what it was.
+func TestCrowd_EndlessGoodbyes(t *testing.T) {
+	l := newLab(t, "", v3("A", 100, plain)).start()
+	l.one("1s", heard3("192.0.2.20", 150, time.Second), `
+		detail: (A) master set to 192.0.2.20
+		wake 4.609375s`)
+	for range goodbyesMax {
+		l.one("2s", heard3("192.0.2.20", 0, time.Second), `
+			detail: (A) Backup received priority 0 advertisement
+			wake 2.609375s`)
+	}
+	l.one("2s", heard3("192.0.2.20", 0, time.Second), `
+		log: (A) more adverts of priority 0 from 192.0.2.20 than a router sends that stops - ignored
+		wake 4.609375s`)
+	for range 1000 {
+		l.one("2s", heard3("192.0.2.20", 0, time.Second), `
+			wake 4.609375s`)
+	}
+	// The master is there, and may stop later.
+	l.one("2.1s", heard3("192.0.2.20", 150, time.Second), `
+		wake 5.709375s`)
+	l.one("3s", heard3("192.0.2.20", 0, time.Second), `
+		detail: (A) Backup received priority 0 advertisement
+		wake 3.609375s`)
+}
+
+// A Master answers a few adverts in an interval, however many come, and its
+// regular ones leave on time.
+func TestCrowd_Answers(t *testing.T) {
+	for _, priority := range []uint8{0, 50} {
+		t.Run(fmt.Sprint(priority), func(t *testing.T) {
+			l := newLab(t, "", v3("A", 100, plain)).lead()
+			begun := moment(t, "5s")
+			sent, lines := 0, 0
+			for i := range 10_000 { // for a second
+				for _, o := range l.g.Step(begun.Add(time.Duration(i)*100*time.Microsecond), 0, heard3("192.0.2.5", priority, time.Second)) {
+					switch o.Action.(type) {
+					case *SendAdvert:
+						sent++
+					case Log:
+						lines++
+					}
+				}
+			}
+			if sent != answersMax || lines != answersMax {
+				t.Errorf("%d adverts and %d lines, want %d", sent, lines, answersMax)
+			}
+		})
+	}
+}
+
+// Lines about adverts are bounded, and the next one tells how many were left out.
+func TestCrowd_Lines(t *testing.T) {
+	l := newLab(t, "", v3("A", 200, plain)).start()
+	lines, last := 0, ""
+	for i := range 100_000 { // for ten seconds, faster than any takeover
+		for _, o := range l.g.Step(moment(t, "1s").Add(time.Duration(i)*10*time.Microsecond), 0, heard3("192.0.2.5", 50, time.Second)) {
+			if g, ok := o.Action.(Log); ok {
+				lines, last = lines+1, g.Text
+			}
+		}
+	}
+	if limit := linesMax + 2 + int(time.Second/linePause); lines > limit || lines < linesMax {
+		t.Errorf("%d lines, want %d to %d", lines, linesMax, limit)
+	}
+	if !strings.Contains(last, "more lines about adverts left out)") {
+		t.Errorf("the last line is %q", last)
+	}
+}
