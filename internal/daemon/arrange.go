@@ -401,6 +401,7 @@ func sameProtocol(a, b *settings) bool {
 func (a *arrangement) launch(delay time.Duration, first bool) error {
 	d := a.d
 	d.keeper.watch(d.members)
+	d.lookout.watch(d.members)
 	d.delayCarriers(d.cfg)
 	d.rewire()
 	d.trackSessions(d.cfg)

@@ -84,9 +84,10 @@ type Daemon struct {
 	verdicts  map[trackKey]verdict
 	watchers  map[trackKey][]watch
 
-	files  fileWriter // of dumps; has goroutines of its own
-	keeper *keeper    // of the replay file; has a goroutine of its own
-	rec    *recording // nil: nothing is recorded
+	files   fileWriter // of dumps; has goroutines of its own
+	keeper  *keeper    // of the replay file; has a goroutine of its own
+	lookout *lookout   // nil: nobody looks for a second master
+	rec     *recording // nil: nothing is recorded
 
 	applied  sched.Settings
 	untuned  string    // what of them could not be set
@@ -230,6 +231,9 @@ func (d *Daemon) begin() error {
 	d.accept.begin(d.cfg, d.log)
 	d.clean()
 	d.keeper.start()
+	if !d.opt.StrictCompat {
+		d.lookout = newLookout(d.log, d.monitor, d.suspectRival)
+	}
 	d.tellBy(d.cfg)
 	d.static = newStatics(d)
 	d.watch(wantedGroups(d.cfg, d.opt.StrictCompat), staticObjects(d.cfg))
@@ -264,6 +268,7 @@ func (d *Daemon) shutdown() {
 	d.log.infof("Stopping")
 	process.Stopping()
 	d.stopTracking()
+	d.lookout.stop()
 	if d.planned != nil {
 		d.planned.cancel()
 	}

@@ -55,6 +55,7 @@ type member struct {
 	sendErr  string
 	sendWhen time.Time
 	journal  journal.Journal
+	rivals   uint8 // kinds of a suspected split brain, a bit each
 
 	epoch     atomic.Uint64 // counts releases of addresses
 	published atomic.Uint32 // the fsm.State last reported
@@ -63,6 +64,9 @@ type member struct {
 	// overflow counts rejected packets that the state machine was too busy to
 	// take; they are added when statistics are asked for.
 	overflow [advert.Reasons]atomic.Uint64
+
+	sightings sightings     // of other routers; has a lock of its own
+	suspected atomic.Uint64 // how often a split brain was
 
 	// Of the manager's goroutine.
 	source  netip.Addr // the source address that the state machine knows

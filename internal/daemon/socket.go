@@ -99,6 +99,7 @@ func (s *socket) receive(p *advert.Packet) {
 		return
 	}
 	a, j := r.m.guard.check(r.expect, p)
+	r.m.sightings.note(r.m, p.Src, a.Priority, j, p.At)
 	if !j.OK() {
 		r.runner.offerRefusal(r.id, p, j)
 		return

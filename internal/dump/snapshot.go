@@ -355,4 +355,7 @@ type Stats struct {
 	// taken away were put back. keepalived has no such thing: it is shown only if
 	// it happened.
 	Restored uint64
+
+	// SplitBrain counts how often a second master was suspected; the same holds.
+	SplitBrain uint64
 }

@@ -21,6 +21,11 @@ const (
 	linesMax  = 64
 	linePause = 200 * time.Millisecond
 
+	// afreshMax times complaints may start afresh because of somebody new, and
+	// then once in each afreshPause.
+	afreshMax   = 8
+	afreshPause = 10 * time.Second
+
 	// goodbyesMax is how often a router says priority 0 when it stops: twice,
 	// and a network may double that.
 	goodbyesMax = 4
@@ -30,14 +35,34 @@ const (
 type crowd struct {
 	answers int // since the last regular advert
 
-	lines  int       // lines written on credit
-	since  time.Time // when that was reckoned last
-	silent uint64    // lines left out since the last one
+	lines  credit
+	silent uint64 // lines left out since the last one
+
+	afresh credit // of complaints that start afresh
 
 	obeyed   netip.Addr // whose advert was accepted last while Backup
 	goodbyes int        // since then
 	deadline time.Time  // what it was before them
 	priority uint8      // and what the priority of the Master was
+}
+
+// credit is something that may be done so many times at once, and then at
+// intervals.
+type credit struct {
+	used  int
+	since time.Time // when that was reckoned last
+}
+
+// take tells whether it may be done now, and counts it.
+func (c *credit) take(now time.Time, most int, every time.Duration) bool {
+	if back := int(now.Sub(c.since) / every); back > 0 || c.since.IsZero() {
+		c.used, c.since = max(c.used-back, 0), now
+	}
+	if c.used >= most {
+		return false
+	}
+	c.used++
+	return true
 }
 
 // mayAnswer tells whether the Master may send once more before the next regular
@@ -53,20 +78,24 @@ func (m *instance) mayAnswer() bool {
 // chatf is logf for a line that an advert causes each time.
 func (m *instance) chatf(now time.Time, detail bool, format string, args ...any) {
 	c := &m.crowd
-	if back := int(now.Sub(c.since) / linePause); back > 0 || c.since.IsZero() {
-		c.lines, c.since = max(c.lines-back, 0), now
-	}
-	if c.lines >= linesMax {
+	if !c.lines.take(now, linesMax, linePause) {
 		c.silent++
 		return
 	}
-	c.lines++
 	text := fmt.Sprintf(format, args...)
 	if c.silent > 0 {
 		text += fmt.Sprintf(" (%d more lines about adverts left out)", c.silent)
 		c.silent = 0
 	}
 	m.logf(detail, "%s", text)
+}
+
+// startAfresh makes complaints be heard again, as somebody new advertises; not
+// each time, where several take turns.
+func (m *instance) startAfresh(now time.Time) {
+	if m.crowd.afresh.take(now, afreshMax, afreshPause) {
+		m.refusals.reset()
+	}
 }
 
 // goodbye takes priority 0 as Backup: the Master stops, take over after

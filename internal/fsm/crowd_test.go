@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/advert"
 )
 
 // Priority 0 of somebody who is not the Master ends nothing.
@@ -116,5 +118,41 @@ func TestCrowd_Lines(t *testing.T) {
 	}
 	if !strings.Contains(last, "more lines about adverts left out)") {
 		t.Errorf("the last line is %q", last)
+	}
+}
+
+// What keepalived does not notice is said once, and changes nothing.
+func TestCrowd_Strange(t *testing.T) {
+	l := newLab(t, "", v3("A", 100, plain)).start()
+	l.one("1s", strange("192.0.2.20"), `
+		log: (A) 192.0.2.20 advertises VRID 51 with none of our addresses: two virtual routers have the same VRID on this network
+		log: (A) advert from 192.0.2.20, which is not a unicast peer, counts as well, since check_unicast_src is not set
+		detail: (A) master set to 192.0.2.20
+		wake 4.609375s`)
+	l.one("2s", strange("192.0.2.20"), `
+		wake 5.609375s`)
+	l = newLab(t, "", v3("A", 100, plain, strict)).start()
+	l.one("1s", strange("192.0.2.20"), `
+		detail: (A) master set to 192.0.2.20
+		wake 4.609375s`)
+}
+
+func strange(from string) *AdvertReceived {
+	ev := heard3(from, 150, time.Second)
+	ev.Advert.Notes = advert.NoteForeign | advert.NoteStranger
+	return ev
+}
+
+// Senders that take turns do not make complaints start afresh each time.
+func TestCrowd_Turns(t *testing.T) {
+	l := newLab(t, "", v3("A", 200, plain)).lead()
+	lines := 0
+	for i := range 10_000 { // for a second
+		at := moment(t, "5s").Add(time.Duration(i) * 100 * time.Microsecond)
+		l.g.Step(at, 0, heard3(fmt.Sprintf("192.0.2.%d", 3+i%2), 50, time.Second))
+		lines += len(l.g.Step(at, 0, refused("192.0.2.5", advert.ReasonTTL, 254, 255)))
+	}
+	if lines > 2*afreshMax {
+		t.Errorf("%d lines", lines)
 	}
 }

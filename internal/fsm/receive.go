@@ -17,7 +17,7 @@ func (m *instance) received(now time.Time, ev *AdvertReceived) {
 	m.stats.AdvertsReceived++
 	if a.Src != m.lastSrc {
 		m.lastSrc = a.Src
-		m.refusals.reset() // somebody new: complaints start afresh
+		m.startAfresh(now)
 	}
 	m.remark(&a, ev)
 	if a.Priority == 0 {
@@ -55,7 +55,7 @@ func (m *instance) remark(a *advert.Advert, ev *AdvertReceived) {
 		return
 	}
 	if m.spec.SkipAddressCheck && m.state == Backup && a.Src == m.peer {
-		notes &^= advert.NoteAddresses
+		notes &^= advert.NoteAddresses | advert.NoteForeign
 	}
 	if notes&(advert.NoteCount|advert.NoteAddresses) != 0 {
 		m.stats.AddressList++
@@ -75,8 +75,22 @@ func (m *instance) remark(a *advert.Advert, ev *AdvertReceived) {
 	if fresh&advert.NoteOldChecksum != 0 {
 		m.logf(false, "Setting unicast VRRPv3 checksum to old version")
 	}
+	m.remarkStrange(a, fresh)
 	if fresh&advert.NoteClock != 0 {
 		m.logf(false, "authentication clock skew %d sec from %s approaching window %d sec", a.Ahead, a.Src, a.Window)
+	}
+}
+
+// remarkStrange logs what keepalived does not notice.
+func (m *instance) remarkStrange(a *advert.Advert, fresh advert.Note) {
+	if m.spec.StrictCompat {
+		return
+	}
+	if fresh&advert.NoteForeign != 0 {
+		m.logf(false, "%s advertises VRID %d with none of our addresses: two virtual routers have the same VRID on this network", a.Src, m.spec.VRID)
+	}
+	if fresh&advert.NoteStranger != 0 {
+		m.logf(false, "advert from %s, which is not a unicast peer, counts as well, since check_unicast_src is not set", a.Src)
 	}
 }
 

@@ -222,7 +222,7 @@ func (f *fields) byteOf(key string, n int) uint8 {
 }
 
 // noteNames are the bits of advert.Note from the lowest.
-var noteNames = [...]string{"count", "addresses", "interval", "old-checksum", "clock"}
+var noteNames = [...]string{"count", "addresses", "interval", "old-checksum", "clock", "foreign", "stranger"}
 
 func (f *fields) notes(n *advert.Note) {
 	if !f.reading {
