@@ -48,7 +48,7 @@ func TestSplitBrain(t *testing.T) {
 			if want := "from 192.0.2.2 with priority 100"; !ipv6 && a.out.count(want) == 0 {
 				t.Errorf("node 1 does not say %q", want)
 			}
-			if want := "02:00:00:00:00:01 on eth0 answers for it"; b.out.count(want) == 0 {
+			if want := "is held here, and 02:00:00:00:00:01 on eth0 "; b.out.count(want) == 0 {
 				t.Errorf("node 2 does not say %q", want)
 			}
 			if a.out.count("Entering MASTER") != 1 || b.out.count("Entering MASTER") != 1 || a.out.count("Entering BACKUP") != 1 {

@@ -156,3 +156,30 @@ func TestCrowd_Turns(t *testing.T) {
 		t.Errorf("%d lines", lines)
 	}
 }
+
+// Where invented senders have taken every place, another kind is still said, and
+// how many there were is said a minute later.
+func TestCrowd_Kinds(t *testing.T) {
+	l := newLab(t, "", v3("A", 100, plain)).start()
+	var lines []string
+	for i := range 1000 {
+		for _, at := range []string{"1s", "62s"} {
+			if at == "62s" && i < 999 {
+				continue
+			}
+			for _, r := range []advert.Reason{advert.ReasonTTL, advert.ReasonVersion} {
+				for _, o := range l.g.Step(moment(t, at), 0, refused(fmt.Sprintf("198.51.%d.%d", 1+i/250, i%250), r, 3, 2)) {
+					if g, ok := o.Action.(Log); ok {
+						lines = append(lines, g.Text)
+					}
+				}
+			}
+		}
+	}
+	if len(lines) < 10 || len(lines) > 14 {
+		t.Errorf("%d lines: %q", len(lines), lines)
+	}
+	if said := strings.Join(lines, "\n"); !strings.Contains(said, "more of the kind, from several senders)") && !strings.Contains(said, "wrong VRRP version from") {
+		t.Errorf("said:\n%s", said)
+	}
+}

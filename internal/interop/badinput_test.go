@@ -126,7 +126,12 @@ type badInput struct {
 
 func newBadInput(t *testing.T, proto interop.Protocol) *badInput {
 	t.Helper()
-	b := &badInput{pair: newPairOf(t, 3, proto, lineup{"ours+ours", ours, ours}, func(c *interop.Conf) {
+	return newBadInputOf(t, proto, lineup{"ours+ours", ours, ours})
+}
+
+func newBadInputOf(t *testing.T, proto interop.Protocol, who lineup) *badInput {
+	t.Helper()
+	b := &badInput{pair: newPairOf(t, 3, proto, who, func(c *interop.Conf) {
 		// No later announcements among the lines that are counted.
 		c.Inside = "\tgarp_master_delay 0\n\tgarp_lower_prio_delay 0\n"
 	})}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/holdfast-ha/holdfast/internal/advert"
@@ -47,6 +48,21 @@ func (c *Conn) SetVRIDs(vrids []uint8, passUnknown bool) error {
 	filter, err := assembleFilter(c.spec.IPv6, c.spec.Proto, set)
 	if err != nil {
 		return err
+	}
+	err = control(c.recvRaw, func(fd int) error { return attachFilter(fd, filter) })
+	if err != nil {
+		return fmt.Errorf("filter %s: %w", c.spec, err)
+	}
+	return nil
+}
+
+// SetFlooded is SetVRIDs for the time of a flood: of packets that cannot be
+// right, because of their length, TTL, version or type, the kernel passes only a
+// sample, so that the others are not those for which there is no room.
+func (c *Conn) SetFlooded(vrids, versions []uint8) error {
+	filter, err := bpf.Assemble(floodProgram(c.spec.IPv6, c.spec.Proto, newVRIDSet(vrids), versions, !c.spec.Unicast))
+	if err != nil {
+		return fmt.Errorf("assemble the filter: %w", err)
 	}
 	err = control(c.recvRaw, func(fd int) error { return attachFilter(fd, filter) })
 	if err != nil {
