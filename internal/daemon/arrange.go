@@ -354,10 +354,10 @@ func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runne
 		r.rec = d.rec.recorder(g, specs, from)
 	}
 	r.late = func(late time.Duration) { d.do(func() { d.timersLate(late) }) }
-	r.drain = func() {
+	r.drain = func(limit int) {
 		for _, m := range r.members {
 			if s := m.sock.Load(); s != nil {
-				_, _ = s.conn.Drain(drainLimit, s.receive) // its own goroutine reports errors
+				_, _ = s.conn.Drain(limit, s.receive) // its own goroutine reports errors
 			}
 		}
 	}
@@ -365,9 +365,13 @@ func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runne
 	return r
 }
 
-// drainLimit bounds what a runner reads when its timer has expired: under a
-// flood the timer must still come to its right.
-const drainLimit = 256
+// What a runner reads when its timer has expired is bounded: under a flood the
+// timer must still come to its right. A Backup has more time than a Master whose
+// advert is due: before it takes over it reads all that fits into the buffer.
+const (
+	drainLimit       = 256
+	drainLimitBackup = 4096
+)
 
 // update gives an instance that goes on its new settings.
 func (a *arrangement) update(m *member, s *settings) {

@@ -52,6 +52,7 @@ type member struct {
 	packet   []byte
 	seal     seal
 	ipID     uint16
+	lost     losses
 	sendErr  string
 	sendWhen time.Time
 	journal  journal.Journal
@@ -72,6 +73,27 @@ type member struct {
 	source  netip.Addr // the source address that the state machine knows
 	link    linkState  // and what it knows of the interface
 	rewatch bool       // its trackers have changed since they were told of
+}
+
+// losses is how many packets a socket had lost when an advert was heard.
+type losses struct {
+	sock  *socket
+	count uint32
+}
+
+// newLosses tells whether packets have been lost since the last advert, or the
+// last call. It belongs to the runner's goroutine.
+func (m *member) newLosses() bool {
+	old := m.lost
+	m.markLosses()
+	return m.lost.sock != nil && m.lost.sock == old.sock && m.lost.count != old.count
+}
+
+func (m *member) markLosses() {
+	m.lost = losses{sock: m.sock.Load()}
+	if m.lost.sock != nil {
+		m.lost.count = m.lost.sock.conn.Lost()
+	}
 }
 
 func (m *member) name() string { return m.set.Load().cfg.Name }

@@ -56,7 +56,7 @@ type runner struct {
 	hands   *hands
 
 	// drain reads what waits in the kernel for this group's sockets.
-	drain func()
+	drain func(limit int)
 	// nap waits the last part of the way to a takeover.
 	nap func(time.Duration)
 	// rec records what the group does; nil: nothing.
@@ -84,7 +84,7 @@ func newRunner(g *fsm.Group, members []*member, log *logger, h *hands) *runner {
 		refused: make(chan refused, refusalBox),
 		quit:    make(chan struct{}),
 		done:    make(chan struct{}),
-		drain:   func() {},
+		drain:   func(int) {},
 		nap:     nap,
 		late:    func(time.Duration) {}, clockGap: clockGap, gap: clockGap(),
 	}
@@ -186,6 +186,7 @@ func (r *runner) stepAt(now time.Time, id fsm.ID, ev fsm.Event) {
 
 func (r *runner) hear(h heard) {
 	r.current = h
+	r.members[h.id].markLosses()
 	r.stepAt(h.at, h.id, &r.current.ev)
 }
 
@@ -279,15 +280,32 @@ func (r *runner) takeTimer() {
 	if !expired {
 		return
 	}
-	r.drain()
+	backup := r.margin() > 0
+	if backup {
+		r.drain(drainLimitBackup)
+	} else {
+		r.drain(drainLimit)
+	}
 	r.takeControl()
 	r.takeAdverts()
 	if _, expired = r.expired(); expired {
+		if backup {
+			r.tellLosses()
+		}
 		r.timers.note(late)
 		if late > time.Duration(r.lateLimit.Load()) {
 			r.late(late)
 		}
 		r.step(fsm.All, fsm.Tick{})
+	}
+}
+
+// tellLosses tells members that wait for an advert that they may have missed one.
+func (r *runner) tellLosses() {
+	for _, m := range r.members {
+		if m.state() == fsm.Backup && m.newLosses() {
+			r.step(m.id, fsm.Overrun{})
+		}
 	}
 }
 

@@ -183,3 +183,38 @@ func TestCrowd_Kinds(t *testing.T) {
 		t.Errorf("said:\n%s", said)
 	}
 }
+
+// A Backup that could not hear all that came listens for one more advert, but not
+// for ever.
+func TestCrowd_Overrun(t *testing.T) {
+	l := newLab(t, "", v3("A", 100, plain)).start()
+	l.one("1s", heard3("192.0.2.20", 150, time.Second), `
+		detail: (A) master set to 192.0.2.20
+		wake 4.609375s`)
+	l.one("2s", Overrun{}, `
+		wake 4.609375s`)
+	for _, at := range []string{"4.609375s", "6.21875s", "7.828125s"} {
+		l.one(at, Overrun{}, `
+			wake `+at)
+		next := map[string]string{"4.609375s": "6.21875s", "6.21875s": "7.828125s", "7.828125s": "9.4375s"}[at]
+		l.tick(at, `
+			log: (A) more packets came than could be heard - listening for one more advert before taking over
+			wake `+next)
+	}
+	l.one("9.4375s", Overrun{}, `
+		wake 9.4375s`)
+	l.g.Step(moment(t, "9.4375s"), All, Tick{})
+	if l.g.State() != Master {
+		t.Errorf("%v after as many waits as adverts may be missed", l.g.State())
+	}
+}
+
+func TestCrowd_OverrunStrictCompat(t *testing.T) {
+	l := newLab(t, "", v3("A", 100, plain, strict)).start()
+	l.one("3.609375s", Overrun{}, `
+		wake 3.609375s`)
+	l.g.Step(moment(t, "3.609375s"), All, Tick{})
+	if l.g.State() != Master {
+		t.Errorf("%v, want MASTER", l.g.State())
+	}
+}

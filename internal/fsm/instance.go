@@ -110,6 +110,8 @@ func (m *instance) handle(now time.Time, ev Event) {
 	switch ev := ev.(type) {
 	case *AdvertReceived:
 		m.received(now, ev)
+	case Overrun:
+		m.late.deaf = m.state == Backup && due(m.deadline, now) && !m.spec.StrictCompat
 	case AdvertRejected:
 		m.rejected(now, ev)
 	case LinkChanged:

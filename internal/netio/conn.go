@@ -2,6 +2,7 @@ package netio
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -30,6 +31,7 @@ type Conn struct {
 
 	out       sync.Pool // of *outgoing, made for this Conn
 	malformed atomic.Uint64
+	lost      atomic.Uint32
 }
 
 // Spec returns the Spec of the Conn with all that Open found out: interface
@@ -154,6 +156,9 @@ func (c *Conn) read(fd, limit int, handle func(*advert.Packet)) (int, error) {
 	if err != nil {
 		return 0, os.NewSyscallError("recvmmsg", err)
 	}
+	if n > 0 {
+		c.countLost(b.control(n - 1))
+	}
 	now := time.Now()
 	for i := range n {
 		if p, ok := b.packet(i, &c.spec, now); ok {
@@ -171,6 +176,26 @@ func (c *Conn) discard() error {
 	_, err := c.Drain(1<<20, func(*advert.Packet) {})
 	return err
 }
+
+// countLost reads how many packets the kernel had dropped for want of room when
+// one arrived; it does not say so before the first.
+func (c *Conn) countLost(oob []byte) {
+	for len(oob) >= unix.SizeofCmsghdr {
+		hdr, data, rest, err := unix.ParseOneSocketControlMessage(oob)
+		if err != nil {
+			return
+		}
+		if hdr.Level == unix.SOL_SOCKET && hdr.Type == unix.SO_RXQ_OVFL && len(data) >= 4 {
+			c.lost.Store(binary.NativeEndian.Uint32(data))
+			return
+		}
+		oob = rest
+	}
+}
+
+// Lost returns how many packets the kernel has dropped because the receive buffer
+// was full, as of the last one that was read. It wraps.
+func (c *Conn) Lost() uint32 { return c.lost.Load() }
 
 // Malformed returns how many packets came without a whole IP header. The
 // kernel passes none on, so this is more than zero only if something is wrong.

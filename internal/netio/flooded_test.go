@@ -69,3 +69,31 @@ func TestFlooded(t *testing.T) {
 		}
 	})
 }
+
+// TestLost: what does not fit into the buffer is counted.
+func TestLost(t *testing.T) {
+	families(t, func(t *testing.T, ipv6 bool) {
+		lan := nettest.NewLANT(t, 2, nettest.Options{})
+		a := openT(t, lan.Node(1), Spec{Interface: lan.Iface(), IPv6: ipv6})
+		b := openT(t, lan.Node(2), Spec{Interface: lan.Iface(), IPv6: ipv6, RcvBuf: 8 << 10})
+		setVRIDs(t, b, false, 1)
+		src := lan.Prefix4(1).Addr()
+		if ipv6 {
+			src = lan.LinkLocal(1)
+		}
+		for range 1000 {
+			sendT(t, a, src, 1)
+		}
+		if n := b.Lost(); n != 0 {
+			t.Errorf("%d lost before anything was read", n)
+		}
+		atB := runT(t, b)
+		nettest.WaitFor(t, patience, func() bool {
+			sendT(t, a, src, 1)
+			return b.Lost() > 0
+		}, "a count")
+		if n := int(b.Lost()); n+len(atB.all()) < 1000 {
+			t.Errorf("%d lost and %d heard", n, len(atB.all()))
+		}
+	})
+}

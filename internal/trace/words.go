@@ -23,6 +23,8 @@ func (f *fields) writeEvent(ev fsm.Event) string {
 	case fsm.Slept:
 		f.duration("for", &e.For)
 		return "slept"
+	case fsm.Overrun:
+		return "overrun"
 	case *fsm.AdvertReceived:
 		f.advert(e)
 		return "advert"
@@ -67,6 +69,8 @@ func (f *fields) readEvent(word string) fsm.Event {
 		var e fsm.Slept
 		f.duration("for", &e.For)
 		return e
+	case "overrun":
+		return fsm.Overrun{}
 	case "advert":
 		var e fsm.AdvertReceived
 		f.advert(&e)
