@@ -354,10 +354,18 @@ func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runne
 		r.rec = d.rec.recorder(g, specs, from)
 	}
 	r.late = func(late time.Duration) { d.do(func() { d.timersLate(late) }) }
-	r.drain = func(limit int) {
+	r.drain = func(how drainage) {
 		for _, m := range r.members {
 			if s := m.sock.Load(); s != nil {
-				_, _ = s.conn.Drain(limit, s.receive) // its own goroutine reports errors
+				// Its own goroutine reports errors.
+				switch how {
+				case drainAll:
+					_, _ = s.conn.Drain(drainLimitBackup, s.receive)
+				case drainSome:
+					_, _ = s.conn.Drain(drainLimit, s.receive)
+				case drainIdle:
+					_, _ = s.conn.DrainIdle(drainLimit, s.receive)
+				}
 			}
 		}
 	}

@@ -66,6 +66,7 @@ type member struct {
 	// take; they are added when statistics are asked for.
 	overflow [advert.Reasons]atomic.Uint64
 
+	refusals  gate          // of rejected packets on their way to the runner
 	sightings sightings     // of other routers; has a lock of its own
 	suspected atomic.Uint64 // how often a split brain was
 

@@ -120,11 +120,28 @@ func (c *Conn) Run(ctx context.Context, handle func(*advert.Packet)) error {
 // caller's goroutine, and returns their number. It reads at most limit packets
 // and never waits for one, though it waits for a handler of Run to return.
 func (c *Conn) Drain(limit int, handle func(*advert.Packet)) (int, error) {
+	return c.drain(limit, handle, c.read)
+}
+
+// DrainIdle is Drain unless Run is reading at the moment: then it reads nothing,
+// and does not wait. Under a flood Run reads nearly all the time, and may have
+// lost its processor while it does.
+func (c *Conn) DrainIdle(limit int, handle func(*advert.Packet)) (int, error) {
+	return c.drain(limit, handle, func(fd, limit int, handle func(*advert.Packet)) (int, error) {
+		if !c.mu.TryLock() {
+			return 0, nil
+		}
+		defer c.mu.Unlock()
+		return c.readLocked(fd, limit, handle)
+	})
+}
+
+func (c *Conn) drain(limit int, handle func(*advert.Packet), read func(fd, limit int, handle func(*advert.Packet)) (int, error)) (int, error) {
 	total := 0
 	err := control(c.recvRaw, func(fd int) error {
 		for total < limit {
 			want := min(limit-total, batchLen)
-			n, err := c.read(fd, want, handle)
+			n, err := read(fd, want, handle)
 			total += n
 			if err != nil || n < want {
 				return err
@@ -142,6 +159,10 @@ func (c *Conn) Drain(limit int, handle func(*advert.Packet)) (int, error) {
 func (c *Conn) read(fd, limit int, handle func(*advert.Packet)) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.readLocked(fd, limit, handle)
+}
+
+func (c *Conn) readLocked(fd, limit int, handle func(*advert.Packet)) (int, error) {
 	b := batches.Get().(*batch)
 	defer batches.Put(b)
 

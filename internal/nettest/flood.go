@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"runtime"
 	"time"
 	"unsafe"
 
@@ -17,21 +16,8 @@ const floodBatch = 64
 
 // Flood sends the frames, from the Ethernet header on, one after the other and
 // over again from a node until the time is over, rate of them a second as far as
-// the machine is able to. It returns how many were sent. As the sender of a flood
-// is another machine in life, it does not share a processor here if it may.
+// the machine is able to. It returns how many were sent.
 func (l *LAN) Flood(node int, frames [][]byte, rate int, limit time.Duration) (sent int, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // and never unlocked: the thread ends with its priority
-		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, -10)
-		sent, err = l.flood(node, frames, rate, limit)
-	}()
-	<-done
-	return sent, err
-}
-
-func (l *LAN) flood(node int, frames [][]byte, rate int, limit time.Duration) (sent int, err error) {
 	if len(frames) == 0 || rate <= 0 {
 		return 0, errors.New("flood: nothing to send")
 	}
