@@ -97,3 +97,24 @@ func TestLost(t *testing.T) {
 		}
 	})
 }
+
+// TestDrainIdle: it reads what waits, but does not wait for whoever reads.
+func TestDrainIdle(t *testing.T) {
+	families(t, func(t *testing.T, ipv6 bool) {
+		lan, a, b, src := pair(t, ipv6)
+		queue(t, lan, a, b, src, 2)
+		var h heard
+		if n, err := b.DrainIdle(100, h.handle); n != 2 || err != nil {
+			t.Errorf("read %d, %v, want 2", n, err)
+		}
+		queue(t, lan, a, b, src, 2)
+		inside := false
+		_, err := b.Drain(1, func(*advert.Packet) {
+			n, err := b.DrainIdle(100, h.handle) // would wait for itself
+			inside = n == 0 && err == nil
+		})
+		if !inside || err != nil {
+			t.Errorf("reads beside a handler: %v, %v", !inside, err)
+		}
+	})
+}
