@@ -105,29 +105,7 @@ func TestSplitBrainFIFO(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer fifo.Close()
-	lines := make(chan string, 100)
-	go func() {
-		for s := bufio.NewScanner(fifo); s.Scan(); {
-			lines <- s.Text()
-		}
-	}()
-	next := func(want string) {
-		t.Helper()
-		late := time.After(30 * time.Second)
-		for {
-			select {
-			case l := <-lines:
-				if l == want {
-					return
-				}
-				if !strings.Contains(l, "MASTER") && !strings.Contains(l, "BACKUP") {
-					t.Fatalf("read %q, want %q", l, want)
-				}
-			case <-late:
-				t.Fatalf("never read %q", want)
-			}
-		}
-	}
+	next := reads(t, fifo)
 	next(`INSTANCE "VI_1" MASTER 200`)
 
 	// Somebody sets the address by hand.
@@ -153,6 +131,34 @@ func TestSplitBrainFIFO(t *testing.T) {
 	}
 	if !lan.Node(1).HasAddr(netip.MustParseAddr(vip)) {
 		t.Error("the address has gone")
+	}
+}
+
+// reads returns a function that reads up to a line; in front of it there may be
+// only lines about states.
+func reads(t *testing.T, fifo *os.File) func(want string) {
+	lines := make(chan string, 100)
+	go func() {
+		for s := bufio.NewScanner(fifo); s.Scan(); {
+			lines <- s.Text()
+		}
+	}()
+	return func(want string) {
+		t.Helper()
+		late := time.After(30 * time.Second)
+		for {
+			select {
+			case l := <-lines:
+				if l == want {
+					return
+				}
+				if !strings.Contains(l, "MASTER") && !strings.Contains(l, "BACKUP") {
+					t.Fatalf("read %q, want %q", l, want)
+				}
+			case <-late:
+				t.Fatalf("never read %q", want)
+			}
+		}
 	}
 }
 

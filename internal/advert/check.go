@@ -134,20 +134,28 @@ func (e *Expect) CheckSealed(p *Packet, s *Sealer, m *Marks) (Advert, Reject) {
 	if e.OwnerIgnores {
 		return Advert{}, Reject{Reason: ReasonOwner}
 	}
-	switch {
-	case int(b[3]) != len(e.Addresses):
-		a.Notes |= NoteCount
-	case !e.sameAddresses(b) && e.missing(b) >= 0:
-		a.Notes |= NoteAddresses
-	}
-	if a.Notes&(NoteCount|NoteAddresses) != 0 && b[3] > 0 && len(e.Addresses) > 0 && !e.common(b) {
-		a.Notes |= NoteForeign
-	}
+	a.Notes |= e.noteAddresses(b)
 	stranger, r := e.checkSender(p)
 	if stranger {
 		a.Notes |= NoteStranger
 	}
 	return a, r
+}
+
+// noteAddresses tells what is odd about the addresses of an advert.
+func (e *Expect) noteAddresses(b []byte) (n Note) {
+	switch {
+	case int(b[3]) != len(e.Addresses):
+		n = NoteCount
+	case !e.sameAddresses(b) && e.missing(b) >= 0:
+		n = NoteAddresses
+	default:
+		return 0
+	}
+	if b[3] > 0 && len(e.Addresses) > 0 && !e.common(b) {
+		n |= NoteForeign
+	}
+	return n
 }
 
 // checkFrame makes the checks that do not depend on the version.

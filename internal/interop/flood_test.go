@@ -111,7 +111,7 @@ func TestFlood(t *testing.T) {
 			})
 		}
 	}
-	t.Logf("\n%-11s %-17s %9s %7s %12s %11s %10s %9s\n%s", "daemon", "kind", "packets/s", "changes", "longest gap", "of interval", "log bytes", "memory",
+	t.Logf("\n%-11s %-17s %9s %7s %12s %11s %12s %10s %9s\n%s", "daemon", "kind", "packets/s", "changes", "longest gap", "of interval", "machine late", "log bytes", "memory",
 		strings.Join(table, "\n"))
 }
 
@@ -204,8 +204,8 @@ func (b *badInput) endure(t *testing.T, who lineup, kind floodKind) (row string,
 	if grown > floodMemory {
 		fault("memory grew by %d bytes", grown)
 	}
-	return fmt.Sprintf("%-11s %-17s %9.0f %7d %12v %11.2f %10d %8.1fM", who.name, kind.name, float64(sent)/took.Seconds(), changes,
-		gap.Round(time.Millisecond/10), gap.Seconds()/b.proto.Interval.Seconds(), bytes, float64(grown)/(1<<20)), faults
+	return fmt.Sprintf("%-11s %-17s %9.0f %7d %12v %11.2f %12v %10d %8.1fM", who.name, kind.name, float64(sent)/took.Seconds(), changes,
+		gap.Round(time.Millisecond/10), gap.Seconds()/b.proto.Interval.Seconds(), late.Round(time.Millisecond/10), bytes, float64(grown)/(1<<20)), faults
 }
 
 func (b *badInput) pss(t *testing.T, node int) int64 {
