@@ -48,6 +48,7 @@ var faults = []fault{
 	{
 		name: "priority 0 believed however often it comes", file: "crowd.go", fn: "instance.goodbye",
 		old: "if !strict && c.goodbyes > goodbyesMax {", now: "if false {",
+		unseen: "nobody in the simulator says goodbye five times in a row",
 	},
 	{
 		name: "every advert answered by a Master", file: "crowd.go", fn: "instance.mayAnswer",
