@@ -64,7 +64,14 @@ func plainlyWrong(r advert.Reason) bool {
 
 // wrong takes a packet that was rejected.
 func (s *socket) wrong(r advert.Reason) {
-	if !plainlyWrong(r) || !s.flood.note(time.Now()) {
+	if plainlyWrong(r) {
+		s.bad()
+	}
+}
+
+// bad takes a packet that the kernel can drop as well.
+func (s *socket) bad() {
+	if !s.flood.note(time.Now()) {
 		return
 	}
 	if err := s.filter(); err != nil {

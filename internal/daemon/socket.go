@@ -104,6 +104,7 @@ func (s *socket) receive(p *advert.Packet) {
 	}
 	r := s.routes[vrid].Load()
 	if r == nil {
+		s.bad() // with log_unknown_vrids: otherwise the kernel drops it anyway
 		if s.tell.Load() && s.strangers.note(p.Src, vrid) {
 			s.log.infof("Unknown VRID(%d) received on interface(%s). ignoring...", vrid, s.spec.Interface)
 		}
