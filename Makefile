@@ -19,8 +19,9 @@ FUZZTIME ?= 5m
 WORLDS   ?= 10000
 CHAOS    ?= 20m
 FORGER   ?= 60s
+FLOOD    ?= 10s
 
-.PHONY: build demo test setup lint race interop test-vm bench fuzz sim mutate chaos forger docs clean
+.PHONY: build demo test setup lint race interop test-vm bench fuzz sim mutate chaos forger flood docs clean
 
 build: ## bin/holdfast
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/holdfast ./cmd/holdfast
@@ -65,6 +66,10 @@ chaos: build ## three nodes, one of them keepalived, disturbed at random for CHA
 
 forger: ## everything that can be forged without the key, for FORGER in each mode
 	$(GO) test ./cmd/holdfast -run TestForger -count=1 -v -timeout 4h -forger.for=$(FORGER)
+
+flood: build ## floods of forged packets and slow poison, beside Debian's keepalived
+	HOLDFAST_BIN=$(CURDIR)/bin/holdfast $(GO) test ./internal/interop -run 'TestFlood|TestSlowPoison' -count=1 -v -timeout 1h \
+		-flood.for=$(FLOOD) -slow.for=30s -flood.compare
 
 fuzz: ## every fuzz target, FUZZTIME each
 	@set -e; grep -rl '^func Fuzz' --include='*_test.go' cmd internal | while read -r f; do \

@@ -78,6 +78,8 @@ const (
 	NoteInterval                     // v3: another interval than ours
 	NoteOldChecksum                  // v3 unicast: checksum made with the multicast group
 	NoteClock                        // trailer: the clocks differ by more than half of what they may
+	NoteForeign                      // none of the addresses is ours: another virtual router with the same VRID
+	NoteStranger                     // unicast from somebody who is not a peer, which nothing forbids
 )
 
 // Peer is a configured unicast peer and the TTLs it may be heard with.

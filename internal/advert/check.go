@@ -122,7 +122,7 @@ func (e *Expect) CheckSealed(p *Packet, s *Sealer, m *Marks) (Advert, Reject) {
 	if !e.IPv6 {
 		ok, old := e.checksum(p, b)
 		if !ok {
-			return Advert{}, Reject{Reason: ReasonChecksum, Want: int(e.Version)}
+			return Advert{}, Reject{Reason: ReasonChecksum, Want: int(e.Version), Max: int(e.hintSum(p, b))}
 		}
 		if old {
 			a.Notes |= NoteOldChecksum
@@ -134,13 +134,28 @@ func (e *Expect) CheckSealed(p *Packet, s *Sealer, m *Marks) (Advert, Reject) {
 	if e.OwnerIgnores {
 		return Advert{}, Reject{Reason: ReasonOwner}
 	}
+	a.Notes |= e.noteAddresses(b)
+	stranger, r := e.checkSender(p)
+	if stranger {
+		a.Notes |= NoteStranger
+	}
+	return a, r
+}
+
+// noteAddresses tells what is odd about the addresses of an advert.
+func (e *Expect) noteAddresses(b []byte) (n Note) {
 	switch {
 	case int(b[3]) != len(e.Addresses):
-		a.Notes |= NoteCount
+		n = NoteCount
 	case !e.sameAddresses(b) && e.missing(b) >= 0:
-		a.Notes |= NoteAddresses
+		n = NoteAddresses
+	default:
+		return 0
 	}
-	return a, e.checkSender(p)
+	if b[3] > 0 && len(e.Addresses) > 0 && !e.common(b) {
+		n |= NoteForeign
+	}
+	return n
 }
 
 // checkFrame makes the checks that do not depend on the version.
@@ -163,7 +178,7 @@ func (e *Expect) checkFrame(p *Packet, b []byte) Reject {
 		if e.HMAC != nil && e.HMAC.Mode == Enforce {
 			want += trailer
 		}
-		return Reject{Reason: ReasonLength, Got: got, Want: want}
+		return Reject{Reason: ReasonLength, Got: got, Want: want, Max: int(e.hintLength(b, got-want))}
 	}
 	if !e.Unicast && p.TTL != TTL {
 		return Reject{Reason: ReasonTTL, Got: p.TTL, Want: TTL}
@@ -291,10 +306,11 @@ func (e *Expect) Missing(p *Packet) netip.Addr {
 	return netip.Addr{}
 }
 
-// checkSender compares the sender of a unicast advert with the peers.
-func (e *Expect) checkSender(p *Packet) Reject {
+// checkSender compares the sender of a unicast advert with the peers; stranger
+// tells that it is none of them and accepted all the same.
+func (e *Expect) checkSender(p *Packet) (stranger bool, r Reject) {
 	if !e.Unicast {
-		return Reject{}
+		return false, Reject{}
 	}
 	ranges := false
 	for i := range e.Peers {
@@ -304,14 +320,14 @@ func (e *Expect) checkSender(p *Packet) Reject {
 			continue
 		}
 		if q.CheckTTL && (p.TTL < int(q.MinTTL) || p.TTL > int(q.MaxTTL)) {
-			return Reject{Reason: ReasonPeerTTL, Got: p.TTL, Want: int(q.MinTTL), Max: int(q.MaxTTL)}
+			return false, Reject{Reason: ReasonPeerTTL, Got: p.TTL, Want: int(q.MinTTL), Max: int(q.MaxTTL)}
 		}
-		return Reject{}
+		return false, Reject{}
 	}
 	if e.CheckSource || ranges {
-		return Reject{Reason: ReasonSource}
+		return false, Reject{Reason: ReasonSource}
 	}
-	return Reject{}
+	return len(e.Peers) > 0, Reject{}
 }
 
 func flag(b bool) int {

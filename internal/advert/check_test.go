@@ -385,7 +385,7 @@ func TestCheckNotes(t *testing.T) {
 		}, NoteCount, "", ReasonNone},
 		{"row 16: the addresses are not compared when their number differs", v3Mcast(), func(_ *Packet, e *Expect) {
 			e.Addresses = addrs("192.0.2.77")
-		}, NoteCount, "192.0.2.77", ReasonNone},
+		}, NoteCount | NoteForeign, "192.0.2.77", ReasonNone},
 		{"row 17: another order", v3Mcast(), func(_ *Packet, e *Expect) {
 			e.Addresses = addrs("192.0.2.101", "192.0.2.100")
 		}, 0, "", ReasonNone},
@@ -397,7 +397,10 @@ func TestCheckNotes(t *testing.T) {
 		}, NoteAddresses, "2001:db8::101", ReasonNone},
 		{"both intervals and addresses", v3Mcast(), both(set(5, 50), func(_ *Packet, e *Expect) {
 			e.Addresses = addrs("192.0.2.76", "192.0.2.77")
-		}), NoteInterval | NoteAddresses, "192.0.2.76", ReasonNone},
+		}), NoteInterval | NoteAddresses | NoteForeign, "192.0.2.76", ReasonNone},
+		{"unicast from nobody's peer, which nothing forbids", v3Unicast(), func(_ *Packet, e *Expect) {
+			e.Peers, e.CheckSource = []Peer{{Addr: netip.MustParseAddr("192.0.2.77")}}, false
+		}, NoteStranger, "", ReasonNone},
 		{"old unicast checksum, noticed", v3Unicast(), oldChecksum, NoteOldChecksum, "", ReasonNone},
 		{"old unicast checksum, expected", v3Unicast(), both(oldChecksum, func(_ *Packet, e *Expect) {
 			e.OldUnicast = true

@@ -160,12 +160,25 @@ type Reject struct {
 	// ahead of the advert, and Want the window.
 	Got, Want int
 	// Max: for ReasonPeerTTL the range is Want to Max; for ReasonHMACStale 1
-	// tells that it was signed with one of our keys.
+	// tells that it was signed with one of our keys; for ReasonChecksum and
+	// ReasonLength it is a Hint.
 	Max int
 }
 
 // OK tells that the packet was accepted.
 func (r Reject) OK() bool { return r.Reason == ReasonNone }
+
+// FromRouter tells whether a packet that failed comes, by what is wrong with it,
+// from a router for the same addresses that is set up otherwise, and not from
+// beyond the link or out of a damaged packet.
+func (r Reject) FromRouter() bool {
+	switch r.Reason {
+	case ReasonUnwantedAH, ReasonMissingAH, ReasonVersion, ReasonInterval, ReasonCast, ReasonSource,
+		ReasonAuthType, ReasonPassword, ReasonAH, ReasonHMACMissing, ReasonHMACSource, ReasonHMACKey, ReasonHMAC, ReasonHMACStale:
+		return true
+	}
+	return r.Hint() != HintNone
+}
 
 // Received tells whether a packet with this outcome counts as received: it has
 // passed the checks of the advert itself, and only its sender may be wrong.
@@ -174,8 +187,17 @@ func (r Reject) Received() bool {
 }
 
 // Text returns the line to be logged for a packet from src, in keepalived's
-// words, without the name of the instance in front; empty for an accepted one.
+// words, without the name of the instance in front, and with a hint if there is
+// one; empty for an accepted one.
 func (r Reject) Text(src netip.Addr) string {
+	text := r.text(src)
+	if h := r.Hint(); h != HintNone {
+		text += " - " + h.String()
+	}
+	return text
+}
+
+func (r Reject) text(src netip.Addr) string {
 	from := src.WithZone("")
 	switch r.Reason {
 	case ReasonTooShort:

@@ -32,7 +32,7 @@ var rfc3768 = []clause{
 	{"6.4.2", "", "MUST NOT", "a Backup does not accept packets to the addresses", kept, held, "it does not have them"},
 	{"6.4.2", "", "is", "shutdown cancels the timer and ends in Initialize", kept, []string{"fsm.TestSheet_2_5_Stop"}, ""},
 	{"6.4.2", "", "is", "when the Master_Down_Timer fires it advertises, announces and is Master", kept, []string{"fsm.TestRFC3768_6_4", "fsm.TestRFC3768_6_1_Intervals", "trace.TestTraces/election-v2", "interop.TestFailover", "sim.TestWorlds"}, ""},
-	{"6.4.2", "", "is", "priority 0 sets the timer to Skew_Time", kept, []string{"fsm.TestRFC3768_6_1_Intervals", "sim.TestWorlds"}, ""},
+	{"6.4.2", "", "is", "priority 0 sets the timer to Skew_Time", differs, []string{"fsm.TestRFC3768_6_1_Intervals", "fsm.TestCrowd_GoodbyeOfAnother", "sim.TestWorlds"}, "as in RFC 9568 section 6.4.2"},
 	{"6.4.2", "", "is", "the same or a higher priority, or any without Preempt_Mode, resets the timer; others are discarded", kept, []string{"fsm.TestRFC3768_6_4", "interop.TestNopreempt", "sim.TestWorlds"}, ""},
 	{"6.4.3", "", "MUST", "the Master answers ARP for the addresses", kept, held, "the kernel does, for what is on an interface"},
 	{"6.4.3", "", "MUST", "forwards packets that come to the virtual MAC", differs, []string{"holdfast.TestVMACServes"}, withVMAC},
@@ -40,7 +40,7 @@ var rfc3768 = []clause{
 	{"6.4.3", "", "MUST", "accepts them if it does", kept, held, ""},
 	{"6.4.3", "", "is", "shutdown sends priority 0", kept, []string{"fsm.TestSheet_2_5_Stop", "holdfast.TestStopReleasesAtOnce", "sim.TestWorlds"}, ""},
 	{"6.4.3", "", "is", "when the Adver_Timer fires it advertises", kept, []string{"fsm.TestRFC3768_6_1_Intervals", "sim.TestWorlds"}, ""},
-	{"6.4.3", "", "is", "priority 0 is answered at once", kept, []string{"fsm.TestRFC3768_6_4", "sim.TestWorlds"}, ""},
+	{"6.4.3", "", "is", "priority 0 is answered at once", differs, []string{"fsm.TestRFC3768_6_4", "fsm.TestCrowd_Answers", "sim.TestWorlds"}, "as in RFC 9568 section 6.4.3"},
 	{"6.4.3", "", "is", "a higher priority, or the same from a higher address, makes it a Backup", kept, []string{"fsm.TestRFC3768_6_4", "sim.TestWorlds"}, ""},
 	{"6.4.3", "", "is", "anything less is discarded", differs, []string{"fsm.TestRFC3768_6_4", "fsm.TestSheet_4_4_LowerPrioNoAdvert"}, "it is answered at once, as in version 3 and by keepalived, unless `lower_prio_no_advert` is given"},
 	// 7

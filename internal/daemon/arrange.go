@@ -348,10 +348,18 @@ func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runne
 		r.rec = d.rec.recorder(g, specs, from)
 	}
 	r.late = func(late time.Duration) { d.do(func() { d.timersLate(late) }) }
-	r.drain = func() {
+	r.drain = func(how drainage) {
 		for _, m := range r.members {
 			if s := m.sock.Load(); s != nil {
-				_, _ = s.conn.Drain(drainLimit, s.receive) // its own goroutine reports errors
+				// Its own goroutine reports errors.
+				switch how {
+				case drainAll:
+					_, _ = s.conn.Drain(drainLimitBackup, s.receive)
+				case drainSome:
+					_, _ = s.conn.Drain(drainLimit, s.receive)
+				case drainIdle:
+					_, _ = s.conn.DrainIdle(drainLimit, s.receive)
+				}
 			}
 		}
 	}
@@ -359,9 +367,13 @@ func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runne
 	return r
 }
 
-// drainLimit bounds what a runner reads when its timer has expired: under a
-// flood the timer must still come to its right.
-const drainLimit = 256
+// What a runner reads when its timer has expired is bounded: under a flood the
+// timer must still come to its right. A Backup has more time than a Master whose
+// advert is due: before it takes over it reads all that fits into the buffer.
+const (
+	drainLimit       = 256
+	drainLimitBackup = 4096
+)
 
 // update gives an instance that goes on its new settings.
 func (a *arrangement) update(m *member, s *settings) {
@@ -395,6 +407,7 @@ func sameProtocol(a, b *settings) bool {
 func (a *arrangement) launch(delay time.Duration, first bool) error {
 	d := a.d
 	d.keeper.watch(d.members)
+	d.lookout.watch(d.members)
 	d.delayCarriers(d.cfg)
 	d.rewire()
 	d.trackSessions(d.cfg)

@@ -91,10 +91,11 @@ type Daemon struct {
 	verdicts  map[trackKey]verdict
 	watchers  map[trackKey][]watch
 
-	files  fileWriter // of dumps; has goroutines of its own
-	keeper *keeper    // of the replay file; has a goroutine of its own
-	undo   *undoFile  // has a lock of its own
-	rec    *recording // nil: nothing is recorded
+	files   fileWriter // of dumps; has goroutines of its own
+	keeper  *keeper    // of the replay file; has a goroutine of its own
+	undo    *undoFile  // has a lock of its own
+	lookout *lookout   // nil: nobody looks for a second master
+	rec     *recording // nil: nothing is recorded
 
 	applied  sched.Settings
 	untuned  string    // what of them could not be set
@@ -241,6 +242,9 @@ func (d *Daemon) begin() error {
 	lay := plan(d.cfg, d.monitor.Snapshot(), nil, d.opt.StrictCompat)
 	d.clean(lay)
 	d.keeper.start()
+	if !d.opt.StrictCompat {
+		d.lookout = newLookout(d.log, d.monitor, d.suspectRival)
+	}
 	d.tellBy(d.cfg)
 	d.static = newStatics(d)
 	d.watch(wantedGroups(d.cfg, lay, d.opt.StrictCompat), staticObjects(d.cfg))
@@ -277,6 +281,7 @@ func (d *Daemon) shutdown() {
 	d.log.infof("Stopping")
 	process.Stopping()
 	d.stopTracking()
+	d.lookout.stop()
 	if d.planned != nil {
 		d.planned.cancel()
 	}

@@ -18,6 +18,8 @@
 //     through the runner's control queue.
 //   - The keeper's goroutine writes what is remembered of authenticated adverts
 //     to a file. Beside a small lock of each instance it touches nothing.
+//   - The lookout's goroutine looks once a second for signs of a second master in
+//     what sockets and witnesses have counted. It tells, and changes nothing.
 //   - One goroutine for each socket reads packets, checks them and offers the
 //     result to a runner; what does not fit the runner's mailbox is dropped and
 //     counted.

@@ -55,9 +55,11 @@ type member struct {
 	packet   []byte
 	seal     seal
 	ipID     uint16
+	lost     losses
 	sendErr  string
 	sendWhen time.Time
 	journal  journal.Journal
+	rivals   uint8 // kinds of a suspected split brain, a bit each
 
 	epoch     atomic.Uint64 // counts releases of addresses
 	published atomic.Uint32 // the fsm.State last reported
@@ -67,10 +69,35 @@ type member struct {
 	// take; they are added when statistics are asked for.
 	overflow [advert.Reasons]atomic.Uint64
 
+	refusals  gate          // of rejected packets on their way to the runner
+	sightings sightings     // of other routers; has a lock of its own
+	suspected atomic.Uint64 // how often a split brain was
+
 	// Of the manager's goroutine.
 	source  netip.Addr // the source address that the state machine knows
 	link    linkState  // and what it knows of the interface
 	rewatch bool       // its trackers have changed since they were told of
+}
+
+// losses is how many packets a socket had lost when an advert was heard.
+type losses struct {
+	sock  *socket
+	count uint32
+}
+
+// newLosses tells whether packets have been lost since the last advert, or the
+// last call. It belongs to the runner's goroutine.
+func (m *member) newLosses() bool {
+	old := m.lost
+	m.markLosses()
+	return m.lost.sock != nil && m.lost.sock == old.sock && m.lost.count != old.count
+}
+
+func (m *member) markLosses() {
+	m.lost = losses{sock: m.sock.Load()}
+	if m.lost.sock != nil {
+		m.lost.count = m.lost.sock.conn.Lost()
+	}
 }
 
 func (m *member) name() string { return m.set.Load().cfg.Name }

@@ -16,12 +16,14 @@ import (
 type topic uint8
 
 const (
-	ofInstance    topic = iota // its new state
-	ofGroup                    // the new state of the sync group
-	ofPriority                 // the instance's new priority: only for FIFOs
-	ofLower                    // an advert of lower priority was heard
-	ofReload                   // the state that the instance keeps: only for FIFOs
-	ofGroupReload              // the state that the group keeps: only for FIFOs
+	ofInstance     topic = iota // its new state
+	ofGroup                     // the new state of the sync group
+	ofPriority                  // the instance's new priority: only for FIFOs
+	ofLower                     // an advert of lower priority was heard
+	ofReload                    // the state that the instance keeps: only for FIFOs
+	ofGroupReload               // the state that the group keeps: only for FIFOs
+	ofSuspicion                 // that there may be a second master: only for FIFOs
+	ofSuspicionEnd              // that there is none any more: only for FIFOs
 )
 
 // stateNote is a notification.
@@ -64,6 +66,10 @@ func (d *Daemon) notifyState(m *member, n *stateNote) {
 		d.notes.Post(e)
 	case ofPriority:
 		e.State = priorityWord(n.to)
+	case ofSuspicion:
+		e.State = "SPLIT_BRAIN"
+	case ofSuspicionEnd:
+		e.State = "SPLIT_BRAIN_END"
 	}
 	d.fifos.tell(line{
 		kind: e.Kind, name: e.Name, state: e.State, topic: n.topic,

@@ -3,6 +3,7 @@ package daemon
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/advert"
@@ -11,13 +12,16 @@ import (
 // guard is what an instance remembers of the numbers in authenticated adverts.
 // The lock is there because a socket checks on its own goroutine or on that of
 // a runner that drains, runners send, and the keeper copies. It is held for
-// the time of one check at most.
+// the time of one check at most. Sending with the trailer needs another one: a
+// socket that checks a flood holds the first nearly all the time, and may lose its
+// processor with it.
 type guard struct {
 	mu     sync.Mutex
+	sent   sync.Mutex // held for marks.Sent, after mu if both are needed
 	marks  advert.Marks
 	sealer *advert.Sealer // for checking
 	of     *advert.Expect // what the sealer was made for
-	dirty  bool           // changed since the last copy
+	dirty  atomic.Bool    // changed since the last copy
 }
 
 // authenticated tells whether an instance needs a guard.
@@ -35,7 +39,7 @@ func (g *guard) check(e *advert.Expect, p *advert.Packet) (advert.Advert, advert
 	}
 	a, j := e.CheckSealed(p, g.sealer, &g.marks)
 	if j.OK() {
-		g.dirty = true
+		g.dirty.Store(true)
 	}
 	return a, j
 }
@@ -44,6 +48,8 @@ func (g *guard) check(e *advert.Expect, p *advert.Packet) (advert.Advert, advert
 func (g *guard) restore(m advert.Marks) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.sent.Lock()
+	defer g.sent.Unlock()
 	if g.marks.AH == 0 && g.marks.Sent == 0 && len(g.marks.Seen) == 0 {
 		g.marks = m
 	}
@@ -53,9 +59,11 @@ func (g *guard) restore(m advert.Marks) {
 func (g *guard) copy() (advert.Marks, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	m, dirty := g.marks, g.dirty
+	g.sent.Lock()
+	defer g.sent.Unlock()
+	dirty := g.dirty.Swap(false)
+	m := g.marks
 	m.Seen = slices.Clone(m.Seen)
-	g.dirty = false
 	return m, dirty
 }
 
@@ -80,15 +88,17 @@ func (s *seal) begin(g *guard, e *advert.Expect, now time.Time) {
 		s.sealer, s.of = advert.NewSealer(e), e
 	}
 	s.trailer = s.trailer[:0]
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	switch {
-	case e.HMAC == nil:
+	case e.HMAC == nil: // one counter for both directions
+		g.mu.Lock()
 		s.number = g.marks.NextAH()
+		g.mu.Unlock()
 	case e.HMAC.Signs():
+		g.sent.Lock()
 		s.sequence = g.marks.NextSequence(e.HMAC, now)
+		g.sent.Unlock()
 	}
-	g.dirty = true
+	g.dirty.Store(true)
 }
 
 // payload appends what follows the IP header.

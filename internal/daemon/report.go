@@ -13,23 +13,29 @@ import (
 // anything, so this is reached only when the machine is beyond help.
 const viewTimeout = time.Second
 
+// view is what is known of an instance.
+type view struct {
+	fsm.View
+	suspected uint64 // how often a split brain was
+}
+
 // views asks every runner what it knows, all of them at the same time. The
 // counters of packets that the state machine was too busy to take are added. A
 // member whose runner does not answer is not in the result.
-func (d *Daemon) views(clearAfter bool) map[*member]fsm.View {
-	answers := make([][]fsm.View, len(d.runners))
+func (d *Daemon) views(clearAfter bool) map[*member]view {
+	answers := make([][]view, len(d.runners))
 	var wait sync.WaitGroup
 	for i, r := range d.runners {
 		wait.Go(func() {
 			// A runner that answers too late writes into what nobody reads.
-			got := make([]fsm.View, len(r.members))
+			got := make([]view, len(r.members))
 			if r.call(viewTimeout, func(_ time.Time, g *fsm.Group) { look(r, g, got, clearAfter) }) {
 				answers[i] = got
 			}
 		})
 	}
 	wait.Wait()
-	all := map[*member]fsm.View{}
+	all := map[*member]view{}
 	for i, r := range d.runners {
 		if answers[i] == nil {
 			d.log.infof("%d instances do not answer in time: what is written of them is incomplete", len(r.members))
@@ -44,9 +50,9 @@ func (d *Daemon) views(clearAfter bool) map[*member]fsm.View {
 
 // look copies what is known of a runner's members. It runs on the runner's
 // goroutine.
-func look(r *runner, g *fsm.Group, views []fsm.View, clearAfter bool) {
+func look(r *runner, g *fsm.Group, views []view, clearAfter bool) {
 	for i, m := range r.members {
-		v := g.View(fsm.ID(i))
+		v := view{View: g.View(fsm.ID(i)), suspected: m.suspected.Load()}
 		for reason := range m.overflow {
 			n := &m.overflow[reason]
 			if clearAfter {
@@ -59,6 +65,9 @@ func look(r *runner, g *fsm.Group, views []fsm.View, clearAfter bool) {
 	}
 	if clearAfter {
 		g.ClearStats()
+		for _, m := range r.members {
+			m.suspected.Store(0)
+		}
 	}
 }
 

@@ -30,12 +30,12 @@ func (sv *survey) state(m *member) dump.State {
 }
 
 // faulty tells whether an instance has a reason of its own to be in FAULT.
-func faulty(set *settings, v *fsm.View) bool {
+func faulty(set *settings, v *view) bool {
 	return interfaceFaults(set, v) != 0 || len(v.Faults) > 0
 }
 
 // interfaceFaults are the reasons that are not those of trackers.
-func interfaceFaults(set *settings, v *fsm.View) dump.InterfaceFault {
+func interfaceFaults(set *settings, v *view) dump.InterfaceFault {
 	var f dump.InterfaceFault
 	if v.LinkDown && !set.cfg.DontTrackPrimary {
 		f |= dump.FaultInterfaceDown
@@ -51,7 +51,7 @@ func interfaceFaults(set *settings, v *fsm.View) dump.InterfaceFault {
 
 // wants is the state that the instance is after: one that cannot run for want of
 // a script's first result or because of its configuration would still begin.
-func (sv *survey) wants(m *member, set *settings, v *fsm.View) dump.State {
+func (sv *survey) wants(m *member, set *settings, v *view) dump.State {
 	begin := dump.Backup
 	if set.cfg.StateMaster {
 		begin = dump.Master
@@ -123,7 +123,7 @@ func extensionOf(h *config.HMAC) *dump.Extension {
 }
 
 // running adds what the state machine knows.
-func (sv *survey) running(i *dump.Instance, set *settings, v *fsm.View) {
+func (sv *survey) running(i *dump.Instance, set *settings, v *view) {
 	i.Master, i.MasterPriority, i.MasterInterval = v.Master, v.MasterPriority, v.Interval
 	i.TrackerFaults, i.InterfaceFaults = len(v.Faults), sv.refined(set, interfaceFaults(set, v))
 	i.ConfigFaults = len(set.cfg.Faults)
@@ -134,6 +134,7 @@ func (sv *survey) running(i *dump.Instance, set *settings, v *fsm.View) {
 	i.Source = v.Source
 	i.EffectivePriority, i.TotalPriority, i.HighestOther = v.Priority, v.Total, v.Highest
 	i.Stats = statsOf(&v.Stats)
+	i.Stats.SplitBrain = v.suspected
 }
 
 func unicast(i *dump.Instance, c *config.Instance) {

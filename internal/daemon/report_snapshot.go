@@ -18,7 +18,7 @@ import (
 // share nothing with the daemon but what never changes.
 type survey struct {
 	d       *Daemon
-	views   map[*member]fsm.View
+	views   map[*member]view
 	members []*member // in the order of the configuration
 	grouped []*member // those of sync groups, in the order of the groups
 	there   map[place][]kernel.AddrState

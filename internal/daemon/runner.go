@@ -57,7 +57,7 @@ type runner struct {
 	hands   *hands
 
 	// drain reads what waits in the kernel for this group's sockets.
-	drain func()
+	drain func(drainage)
 	// nap waits the last part of the way to a takeover.
 	nap func(time.Duration)
 	// rec records what the group does; nil: nothing.
@@ -85,7 +85,7 @@ func newRunner(g *fsm.Group, members []*member, log *logger, h *hands) *runner {
 		refused: make(chan refused, refusalBox),
 		quit:    make(chan struct{}),
 		done:    make(chan struct{}),
-		drain:   func() {},
+		drain:   func(drainage) {},
 		nap:     nap,
 		late:    func(time.Duration) {}, clockGap: clockGap, gap: clockGap(),
 	}
@@ -117,6 +117,12 @@ func (r *runner) call(timeout time.Duration, f func(now time.Time, g *fsm.Group)
 // offerAdvert is called by sockets; it never blocks. When the box is full the
 // oldest advert makes room: the newest tells who is alive.
 func (r *runner) offerAdvert(h heard) {
+	// Who goes says so twice: goodbyes by the dozen must not crowd out those who
+	// stay.
+	if h.ev.Advert.Priority == 0 && len(r.adverts) >= advertBox/2 {
+		r.dropped.Add(1)
+		return
+	}
 	for {
 		select {
 		case r.adverts <- h:
@@ -132,8 +138,13 @@ func (r *runner) offerAdvert(h heard) {
 }
 
 // offerRefusal is called by sockets; it never blocks. What does not fit is
-// still counted, beside the state machine.
+// still counted, beside the state machine, and so is what comes too fast: to wake
+// the runner for each would cost more than all the rest.
 func (r *runner) offerRefusal(id fsm.ID, from *advert.Packet, j advert.Reject) {
+	if !r.members[id].refusals.admit(from.At) {
+		r.members[id].overflow[j.Reason].Add(1)
+		return
+	}
 	select {
 	case r.refused <- refused{id, fsm.AdvertRejected{From: from.Src, Reject: j}}:
 	default:
@@ -187,6 +198,7 @@ func (r *runner) stepAt(now time.Time, id fsm.ID, ev fsm.Event) {
 
 func (r *runner) hear(h heard) {
 	r.current = h
+	r.members[h.id].markLosses()
 	r.stepAt(h.at, h.id, &r.current.ev)
 }
 
@@ -280,15 +292,54 @@ func (r *runner) takeTimer() {
 	if !expired {
 		return
 	}
-	r.drain()
+	backup := r.margin() > 0
+	switch {
+	case backup:
+		r.drain(drainAll)
+	case late < r.punctual():
+		r.drain(drainIdle)
+	default:
+		r.drain(drainSome)
+	}
 	r.takeControl()
 	r.takeAdverts()
 	if _, expired = r.expired(); expired {
+		if backup {
+			r.tellLosses()
+		}
 		r.timers.note(late)
 		if late > time.Duration(r.lateLimit.Load()) {
 			r.late(late)
 		}
 		r.step(fsm.All, fsm.Tick{})
+	}
+}
+
+// drainage says how much of what waits in the kernel is to be read.
+type drainage uint8
+
+const (
+	drainAll  drainage = iota // before a takeover
+	drainSome                 // before an advert that is late
+	drainIdle                 // before one on time, unless it is being read anyway
+)
+
+// punctual is how late a Master's timer may be so that nobody else can have
+// become Master meanwhile: its advert waits for nothing then.
+func (r *runner) punctual() time.Duration {
+	shortest := time.Duration(1<<63 - 1)
+	for _, m := range r.members {
+		shortest = min(shortest, m.set.Load().spec.AdvertInterval)
+	}
+	return shortest
+}
+
+// tellLosses tells members that wait for an advert that they may have missed one.
+func (r *runner) tellLosses() {
+	for _, m := range r.members {
+		if m.state() == fsm.Backup && m.newLosses() {
+			r.step(m.id, fsm.Overrun{})
+		}
 	}
 }
 

@@ -119,7 +119,7 @@ func TestLateTimerHearsWaitingAdverts(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newTestRunner(t)
 				drains := 0
-				r.drain = func() {
+				r.drain = func(drainage) {
 					if drains++; c.waiting && drains == 1 {
 						r.offerAdvert(masterAdvert(200))
 					}

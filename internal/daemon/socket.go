@@ -33,6 +33,8 @@ type socket struct {
 	routes [256]atomic.Pointer[route]
 	tell   atomic.Bool // log packets of unknown VRIDs
 
+	filtering sync.Mutex // held while the filter is made
+	flood     flooding
 	strangers strangers
 	cancel    context.CancelFunc
 	done      chan struct{}
@@ -51,11 +53,19 @@ func openSocket(spec netio.Spec, tell bool, log *logger) (*socket, error) {
 
 // filter lets the kernel drop what no instance here could want.
 func (s *socket) filter() error {
-	var ids []uint8
+	s.filtering.Lock()
+	defer s.filtering.Unlock()
+	var ids, versions []uint8
 	for i := range s.routes {
-		if s.routes[i].Load() != nil {
+		if r := s.routes[i].Load(); r != nil {
 			ids = append(ids, uint8(i))
+			if !slices.Contains(versions, r.expect.Version) {
+				versions = append(versions, r.expect.Version)
+			}
 		}
+	}
+	if s.flood.isOn() {
+		return s.conn.SetFlooded(ids, versions)
 	}
 	return s.conn.SetVRIDs(ids, s.tell.Load())
 }
@@ -86,6 +96,7 @@ func (s *socket) close() {
 func (s *socket) receive(p *advert.Packet) {
 	vrid, j := advert.VRID(p)
 	if !j.OK() {
+		s.wrong(j.Reason)
 		if s.strangers.note(p.Src, 0) {
 			s.log.infof("%s", j.Text(p.Src))
 		}
@@ -93,13 +104,16 @@ func (s *socket) receive(p *advert.Packet) {
 	}
 	r := s.routes[vrid].Load()
 	if r == nil {
+		s.bad() // with log_unknown_vrids: otherwise the kernel drops it anyway
 		if s.tell.Load() && s.strangers.note(p.Src, vrid) {
 			s.log.infof("Unknown VRID(%d) received on interface(%s). ignoring...", vrid, s.spec.Interface)
 		}
 		return
 	}
 	a, j := r.m.guard.check(r.expect, p)
+	r.m.sightings.note(r.m, p.Src, a.Priority, j, p.At)
 	if !j.OK() {
+		s.wrong(j.Reason)
 		r.runner.offerRefusal(r.id, p, j)
 		return
 	}

@@ -133,6 +133,9 @@ func (j *jsonWriter) stats(s *Stats) {
 	} {
 		j.num(c.name, int64(c.n))
 	}
+	if s.SplitBrain > 0 {
+		j.num("split_brain_suspected", int64(s.SplitBrain))
+	}
 }
 
 func (j *jsonWriter) process(v *Process) {

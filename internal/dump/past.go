@@ -53,6 +53,8 @@ func (e Entry) String() string {
 	switch e.Kind {
 	case "script":
 		what = "script for " + e.To
+	case "split-brain":
+		what = fmt.Sprintf("%s %s (%s)", e.Kind, e.To, e.From)
 	case "rejected":
 		what = fmt.Sprintf("rejected %d", e.Count)
 		if e.Count > 1 {

@@ -360,6 +360,9 @@ type Stats struct {
 	// taken away were put back. keepalived has no such thing: it is shown only if
 	// it happened.
 	Restored uint64
+
+	// SplitBrain counts how often a second master was suspected; the same holds.
+	SplitBrain uint64
 }
 
 // Virtual is the virtual link of an instance.

@@ -41,4 +41,7 @@ func (p *printer) stats(v *Instance) {
 	if s.Restored > 0 {
 		count(2, "Put back what others removed", s.Restored)
 	}
+	if s.SplitBrain > 0 {
+		count(2, "Split brain suspected", s.SplitBrain)
+	}
 }

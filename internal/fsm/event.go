@@ -49,6 +49,10 @@ type (
 	// whole group and comes before anything that happened after it.
 	Slept struct{ For time.Duration }
 
+	// Overrun says, before a Tick, that packets for the instance have been lost
+	// since the last advert, for want of room: that none came proves nothing.
+	Overrun struct{}
+
 	// AdvertReceived is an advert that passed every check of package advert.
 	// It is an event by its pointer, so that offering one allocates nothing.
 	AdvertReceived struct {
@@ -119,6 +123,7 @@ func (Delayed) event()         {}
 func (Stop) event()            {}
 func (Tick) event()            {}
 func (Slept) event()           {}
+func (Overrun) event()         {}
 func (*AdvertReceived) event() {}
 func (AdvertRejected) event()  {}
 func (LinkChanged) event()     {}

@@ -139,7 +139,7 @@ func (m *instance) fail(now time.Time, cause string) {
 	}
 	m.rivalForgotten()
 	m.deadline = time.Time{}
-	m.peer, m.peerPrio = netip.Addr{}, 0
+	m.forgetMaster()
 	m.become(now, Fault, cause)
 }
 

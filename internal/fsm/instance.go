@@ -46,6 +46,7 @@ type instance struct {
 	refusals refusals
 	late     lateness
 	changes  changes
+	crowd    crowd
 
 	stats Stats
 }
@@ -109,6 +110,8 @@ func (m *instance) handle(now time.Time, ev Event) {
 	switch ev := ev.(type) {
 	case *AdvertReceived:
 		m.received(now, ev)
+	case Overrun:
+		m.late.deaf = m.state == Backup && due(m.deadline, now) && !m.spec.StrictCompat
 	case AdvertRejected:
 		m.rejected(now, ev)
 	case LinkChanged:
@@ -206,7 +209,8 @@ func (m *instance) lead(now time.Time, cause string) {
 	m.emit(AddAddresses{})
 	m.stats.BecameMaster++
 	m.deadline = now.Add(m.spec.AdvertInterval)
-	m.peer, m.peerPrio = netip.Addr{}, 0
+	m.forgetMaster()
+	m.crowd.answers = 0
 	m.restore = restoring{}
 	m.announceBlock(now)
 	m.become(now, Master, cause)
@@ -226,6 +230,12 @@ func (m *instance) stepDown(now time.Time, cause string) {
 	m.stats.ReleasedMaster++
 	m.become(now, Backup, cause)
 	m.deadline = m.countdown(now)
+}
+
+// forgetMaster forgets who was Master.
+func (m *instance) forgetMaster() {
+	m.peer, m.peerPrio = netip.Addr{}, 0
+	m.crowd.obeyed, m.crowd.goodbyes = netip.Addr{}, 0
 }
 
 // ownInterval forgets the interval of a Master.

@@ -16,6 +16,7 @@ import (
 type lateness struct {
 	listening bool // as Master: nothing is sent until the deadline
 	back      bool // as Backup: the wait begins with the next Tick, not in the past
+	deaf      bool // as Backup: what it has not heard may have been lost on the way to it
 	waits     int  // as Backup: how often in a row it has listened once more
 }
 
@@ -24,7 +25,8 @@ type lateness struct {
 func (m *instance) once() time.Duration { return m.interval + m.skew() }
 
 // listensOn is asked when the time for a takeover has come; true: it has not,
-// since the instance was away for longer than an advert takes. It does not put
+// since the instance was away for longer than an advert takes, or could not hear
+// all that came. It does not put
 // off a takeover for ever: where every timer is late, after as many waits as
 // adverts may be missed the Master is dead.
 func (m *instance) listensOn(now time.Time) bool {
@@ -33,12 +35,17 @@ func (m *instance) listensOn(now time.Time) bool {
 		m.deadline = m.countdown(now)
 		return true
 	}
-	late := now.Sub(m.deadline)
-	if m.pending() || late <= m.interval || m.late.waits >= m.spec.DownTimerAdverts {
+	late, deaf := now.Sub(m.deadline), m.late.deaf
+	m.late.deaf = false
+	if m.pending() || late <= m.interval && !deaf || m.late.waits >= m.spec.DownTimerAdverts {
 		return false
 	}
 	m.late.waits++
 	m.deadline = now.Add(m.once())
+	if deaf {
+		m.logf(false, "more packets came than could be heard - listening for one more advert before taking over")
+		return true
+	}
 	m.logf(false, "timer ran %v late - listening for one more advert before taking over", round(late))
 	return true
 }
@@ -80,6 +87,7 @@ func (m *instance) beat(now time.Time) {
 		// Switches and neighbours may have been told otherwise meanwhile.
 		m.announceBlock(now)
 	default:
+		m.crowd.answers = 0
 		m.advertise()
 		m.rivalTick(now)
 		// From now, (690): an advert that left late is not made up for by
@@ -126,7 +134,7 @@ func (g *Group) slept(d time.Duration) {
 	for _, m := range g.instances {
 		for _, t := range []*time.Time{
 			&m.deadline, &m.preempt, &m.quiet, &m.announce.delayed, &m.announce.refresh, &m.announce.lower, &m.announce.extra,
-			&m.restore.at, &m.rival.last, &m.rival.second,
+			&m.restore.at, &m.rival.last, &m.rival.second, &m.crowd.deadline,
 		} {
 			*t = sooner(*t, d)
 		}

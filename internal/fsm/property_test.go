@@ -247,6 +247,10 @@ func (d *world) slept(t *rapid.T) {
 	d.step(t, All, Slept{For: time.Duration(rapid.IntRange(0, 20000).Draw(t, "milliseconds")) * time.Millisecond})
 }
 
+func (d *world) overrun(t *rapid.T) {
+	d.step(t, ID(rapid.IntRange(0, d.g.Len()-1).Draw(t, "instance")), Overrun{})
+}
+
 // tick goes to the next deadline, if there is one and it is not past, and
 // perhaps a little further.
 func (d *world) tick(t *rapid.T) {
@@ -272,6 +276,7 @@ func (d *world) live(t *rapid.T) {
 		"sleep":   d.sleep,
 		"slept":   d.slept,
 		"delayed": d.delayed,
+		"overrun": d.overrun,
 		"hear":    d.hear,
 		"hear 2":  d.hear,
 		"refuse":  d.refuse,

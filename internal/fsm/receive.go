@@ -17,7 +17,7 @@ func (m *instance) received(now time.Time, ev *AdvertReceived) {
 	m.stats.AdvertsReceived++
 	if a.Src != m.lastSrc {
 		m.lastSrc = a.Src
-		m.refusals.reset() // somebody new: complaints start afresh
+		m.startAfresh(now)
 	}
 	m.remark(&a, ev)
 	if a.Priority == 0 {
@@ -55,7 +55,7 @@ func (m *instance) remark(a *advert.Advert, ev *AdvertReceived) {
 		return
 	}
 	if m.spec.SkipAddressCheck && m.state == Backup && a.Src == m.peer {
-		notes &^= advert.NoteAddresses
+		notes &^= advert.NoteAddresses | advert.NoteForeign
 	}
 	if notes&(advert.NoteCount|advert.NoteAddresses) != 0 {
 		m.stats.AddressList++
@@ -75,31 +75,42 @@ func (m *instance) remark(a *advert.Advert, ev *AdvertReceived) {
 	if fresh&advert.NoteOldChecksum != 0 {
 		m.logf(false, "Setting unicast VRRPv3 checksum to old version")
 	}
+	m.remarkStrange(a, fresh)
 	if fresh&advert.NoteClock != 0 {
 		m.logf(false, "authentication clock skew %d sec from %s approaching window %d sec", a.Ahead, a.Src, a.Window)
 	}
 }
 
-// receivedBackup is RFC 9568 section 6.4.2, (420) to (485).
-func (m *instance) receivedBackup(now time.Time, a *advert.Advert) {
-	m.hear(a)
-	m.found = ""
-	if a.Priority == 0 {
-		// The Master stops: take over after Skew_Time, (430), whoever says so
-		// and whether or not we preempt.
-		m.logf(true, "Backup received priority 0 advertisement")
-		m.deadline, m.late.back = now.Add(m.skew()), false
+// remarkStrange logs what keepalived does not notice.
+func (m *instance) remarkStrange(a *advert.Advert, fresh advert.Note) {
+	if m.spec.StrictCompat {
 		return
 	}
+	if fresh&advert.NoteForeign != 0 {
+		m.logf(false, "%s advertises VRID %d with none of our addresses: two virtual routers have the same VRID on this network", a.Src, m.spec.VRID)
+	}
+	if fresh&advert.NoteStranger != 0 {
+		m.logf(false, "advert from %s, which is not a unicast peer, counts as well, since check_unicast_src is not set", a.Src)
+	}
+}
+
+// receivedBackup is RFC 9568 section 6.4.2, (420) to (485).
+func (m *instance) receivedBackup(now time.Time, a *advert.Advert) {
+	if a.Priority == 0 {
+		m.goodbye(now, a)
+		return
+	}
+	m.hear(now, a)
+	m.found = ""
 	if m.accepts(now, a.Priority) {
-		m.learn(a)
+		m.learn(now, a)
 		m.wants, m.quiet, m.late = false, now, lateness{}
 		m.deadline = now.Add(m.masterDown())
 		m.g.unmix(now, m)
 		return
 	}
 	m.discarded = true
-	m.logf(false, "received lower priority (%d) advert from %s - discarding", a.Priority, a.Src)
+	m.chatf(now, false, "received lower priority (%d) advert from %s - discarding", a.Priority, a.Src)
 }
 
 // accepts tells whether the sender of an advert is to be Master (RFC 9568
@@ -129,25 +140,26 @@ func (m *instance) accepts(now time.Time, priority uint8) bool {
 
 // learn takes the sender for Master, and in version 3 its interval (RFC 9568
 // section 6.4.2, (450)).
-func (m *instance) learn(a *advert.Advert) {
+func (m *instance) learn(now time.Time, a *advert.Advert) {
 	m.discarded = false
+	m.crowd.obeyed, m.crowd.goodbyes = a.Src, 0
 	if m.spec.Version != 3 || a.Interval <= 0 {
 		return
 	}
 	if a.Interval != m.interval {
-		m.logf(true, "advertisement interval updated from %dms to %dms by master",
+		m.chatf(now, true, "advertisement interval updated from %dms to %dms by master",
 			m.interval.Milliseconds(), a.Interval.Milliseconds())
 	}
 	m.interval, m.learned = a.Interval, true
 }
 
 // hear remembers who advertises.
-func (m *instance) hear(a *advert.Advert) {
+func (m *instance) hear(now time.Time, a *advert.Advert) {
 	if m.peer != a.Src {
 		if m.peer.IsValid() {
-			m.logf(true, "master changed from %s to %s", m.peer, a.Src)
+			m.chatf(now, true, "master changed from %s to %s", m.peer, a.Src)
 		} else {
-			m.logf(true, "master set to %s", a.Src)
+			m.chatf(now, true, "master set to %s", a.Src)
 		}
 		m.peer = a.Src
 	}
@@ -162,8 +174,10 @@ func (m *instance) receivedMaster(now time.Time, a *advert.Advert) {
 		m.unsureHeard(now, a)
 	case a.Priority == 0:
 		// (710): somebody gave up; tell the segment at once who is here.
-		m.logf(true, "Master received priority 0 message")
-		m.readvertise(now)
+		if m.mayAnswer() {
+			m.chatf(now, true, "Master received priority 0 message")
+			m.readvertise(now)
+		}
 	case a.Priority == Owner && m.priority == Owner && order != 0:
 		m.rivalHeard(now, a, order)
 	case a.Priority > m.priority:
@@ -178,27 +192,30 @@ func (m *instance) receivedMaster(now time.Time, a *advert.Advert) {
 		m.giveWay(now, a, fmt.Sprintf("%sadvert from %s with our priority %d and a higher address than %s",
 			m.changes.decided(a.Priority, true), a.Src, a.Priority, m.source))
 	case a.Priority == m.priority && order == 0:
-		m.logf(false, "WARNING - equal priority advert received from remote host with our IP address.")
+		m.chatf(now, false, "WARNING - equal priority advert received from remote host with our IP address.")
 	default:
 		m.lowerHeard(now, a)
 	}
 }
 
 func (m *instance) giveWay(now time.Time, a *advert.Advert, cause string) {
-	m.hear(a)
+	m.hear(now, a)
 	// Learned first, so that the down timer is reckoned from the new Master's
 	// interval (RFC 9568 section 6.4.3, (745)).
-	m.learn(a)
+	m.learn(now, a)
 	m.yield(now, cause)
 }
 
 // lowerHeard answers somebody who believes to be Master with less priority.
 func (m *instance) lowerHeard(now time.Time, a *advert.Advert) {
+	if !m.mayAnswer() {
+		return
+	}
 	suffix := ", forcing new election"
 	if m.spec.LowerPrioNoAdvert {
 		suffix = ""
 	}
-	m.logf(false, "Received advert from %s with lower priority %d, ours %d%s", a.Src, a.Priority, m.priority, suffix)
+	m.chatf(now, false, "Received advert from %s with lower priority %d, ours %d%s", a.Src, a.Priority, m.priority, suffix)
 	if !m.spec.LowerPrioNoAdvert {
 		m.readvertise(now)
 	}

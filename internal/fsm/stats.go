@@ -108,6 +108,7 @@ type refusals struct {
 	notes   advert.Note
 	entries [8]refusal
 	used    int
+	crowd   [advert.Reasons]refusal // of senders for whom there was no place
 }
 
 type refusal struct {
@@ -133,7 +134,7 @@ func (r *refusals) remark(n advert.Note) advert.Note {
 func (r *refusals) note(now time.Time, from netip.Addr, j advert.Reject) (string, bool) {
 	e := r.entry(now, from, j.Reason)
 	if e == nil {
-		return "", false
+		return r.crowded(now, from, j)
 	}
 	if e.since++; now.Sub(e.logged) < refusalPause {
 		return "", false
@@ -146,9 +147,27 @@ func (r *refusals) note(now time.Time, from netip.Addr, j advert.Reject) (string
 	return text, true
 }
 
+// crowded is note for senders that are too many to be told apart: a line a minute
+// for each kind.
+func (r *refusals) crowded(now time.Time, from netip.Addr, j advert.Reject) (string, bool) {
+	if int(j.Reason) >= len(r.crowd) {
+		return "", false
+	}
+	e := &r.crowd[j.Reason]
+	if e.since++; now.Sub(e.logged) < refusalPause {
+		return "", false
+	}
+	text := j.Text(from)
+	if e.since > 1 {
+		text = fmt.Sprintf("%s (%d more of the kind, from several senders)", text, e.since-1)
+	}
+	e.since, e.logged = 0, now
+	return text, true
+}
+
 // entry finds the place for a kind and sender. When all are taken by others, a
 // place is free again a minute after its last line; until then the rest is
-// counted and not logged, so that invented senders cannot fill the log.
+// counted together, so that invented senders cannot fill the log.
 func (r *refusals) entry(now time.Time, from netip.Addr, reason advert.Reason) *refusal {
 	var free *refusal
 	for i := range r.entries[:r.used] {

@@ -35,7 +35,9 @@ const (
 type forgery struct {
 	ttl  byte
 	pdu  []byte
-	flip bool // spoil the checksum
+	flip bool       // spoil the checksum
+	src  netip.Addr // the stranger's if not set
+	tail []byte     // behind the PDU, beyond the checksum
 }
 
 // badKind is a kind of bad input.
@@ -124,7 +126,12 @@ type badInput struct {
 
 func newBadInput(t *testing.T, proto interop.Protocol) *badInput {
 	t.Helper()
-	b := &badInput{pair: newPairOf(t, 3, proto, lineup{"ours+ours", ours, ours}, func(c *interop.Conf) {
+	return newBadInputOf(t, proto, lineup{"ours+ours", ours, ours})
+}
+
+func newBadInputOf(t *testing.T, proto interop.Protocol, who lineup) *badInput {
+	t.Helper()
+	b := &badInput{pair: newPairOf(t, 3, proto, who, func(c *interop.Conf) {
 		// No later announcements among the lines that are counted.
 		c.Inside = "\tgarp_master_delay 0\n\tgarp_lower_prio_delay 0\n"
 	})}
@@ -268,14 +275,30 @@ func goodPDU(p interop.Protocol) []byte {
 	return pdu
 }
 
-// send puts headers and checksums on a forgery and sends it to the group.
+// groupMAC is where adverts go.
+func (b *badInput) groupMAC() net.HardwareAddr {
+	if b.proto.IPv6 {
+		return net.HardwareAddr{0x33, 0x33, 0, 0, 0, 0x12}
+	}
+	return net.HardwareAddr{0x01, 0, 0x5e, 0, 0, 0x12}
+}
+
+// send sends a forgery to the group.
 func (b *badInput) send(t *testing.T, f forgery) {
 	t.Helper()
+	if _, err := b.out.WriteTo(b.frame(f), &packet.Addr{HardwareAddr: b.groupMAC()}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// frame puts headers and checksums on a forgery.
+func (b *badInput) frame(f forgery) []byte {
 	src, dst := b.lan.Prefix4(stranger).Addr(), netip.MustParseAddr("224.0.0.18")
-	group := net.HardwareAddr{0x01, 0, 0x5e, 0, 0, 0x12}
 	if b.proto.IPv6 {
 		src, dst = b.lan.LinkLocal(stranger), netip.MustParseAddr("ff02::12")
-		group = net.HardwareAddr{0x33, 0x33, 0, 0, 0, 0x12}
+	}
+	if f.src.IsValid() {
+		src = f.src
 	}
 	if len(f.pdu) >= 8 {
 		var pseudo []byte
@@ -284,29 +307,28 @@ func (b *badInput) send(t *testing.T, f forgery) {
 			pseudo = append(pseudo, 0, 112)
 			pseudo = binary.BigEndian.AppendUint16(pseudo, uint16(len(f.pdu)))
 		}
+		f.pdu[6], f.pdu[7] = 0, 0
 		sum := internetSum(append(pseudo, f.pdu...))
 		if f.flip {
 			sum ^= 0x0101
 		}
 		binary.BigEndian.PutUint16(f.pdu[6:], sum)
 	}
-	frame := append(append([]byte(nil), group...), b.lan.MAC(stranger)...)
+	body := append(f.pdu, f.tail...)
+	frame := append(append([]byte(nil), b.groupMAC()...), b.lan.MAC(stranger)...)
 	if b.proto.IPv6 {
 		frame = append(frame, 0x86, 0xdd, 0x6c, 0, 0, 0)
-		frame = binary.BigEndian.AppendUint16(frame, uint16(len(f.pdu)))
+		frame = binary.BigEndian.AppendUint16(frame, uint16(len(body)))
 		frame = append(frame, 112, f.ttl)
 		frame = append(append(frame, src.AsSlice()...), dst.AsSlice()...)
 	} else {
 		frame = append(frame, 0x08, 0, 0x45, 0xc0)
-		frame = binary.BigEndian.AppendUint16(frame, uint16(20+len(f.pdu)))
+		frame = binary.BigEndian.AppendUint16(frame, uint16(20+len(body)))
 		frame = append(frame, 0, 1, 0, 0, f.ttl, 112, 0, 0)
 		frame = append(append(frame, src.AsSlice()...), dst.AsSlice()...)
 		binary.BigEndian.PutUint16(frame[14+10:], internetSum(frame[14:34]))
 	}
-	frame = append(frame, f.pdu...)
-	if _, err := b.out.WriteTo(frame, &packet.Addr{HardwareAddr: group}); err != nil {
-		t.Fatal(err)
-	}
+	return append(frame, body...)
 }
 
 // internetSum is the Internet checksum (RFC 1071).

@@ -1,6 +1,6 @@
 // Package journal remembers what happened to one instance and why: its
-// transitions, its changes of priority, the adverts that were rejected and the
-// scripts that failed.
+// transitions, its changes of priority, the adverts that were rejected, the
+// scripts that failed and when a second master was suspected.
 //
 // A journal is bounded whatever happens. Of transitions and changes of priority
 // it keeps the last ones; rejected adverts are counted for each sender and
@@ -28,9 +28,10 @@ const (
 	Priority
 	Rejected
 	Script
+	Suspicion
 )
 
-var kindNames = [...]string{"state", "priority", "rejected", "script"}
+var kindNames = [...]string{"state", "priority", "rejected", "script", "split-brain"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -41,7 +42,7 @@ type Entry struct {
 	Kind Kind
 	// From and To are states or priorities. Rejected: From is the sender, empty
 	// for several, To the name of the reason. Script: To is the state that it
-	// was to tell of.
+	// was to tell of. Suspicion: From is its kind, To whether it begins or ends.
 	From, To string
 	Cause    string // in words
 	Count    uint64 // Rejected: how many; else 1
@@ -52,6 +53,8 @@ func (e Entry) String() string {
 	switch e.Kind {
 	case Script:
 		return fmt.Sprintf("%s for %s: %s", e.Kind, e.To, e.Cause)
+	case Suspicion:
+		return fmt.Sprintf("%s %s (%s): %s", e.Kind, e.To, e.From, e.Cause)
 	case State, Priority:
 		return fmt.Sprintf("%s %s -> %s: %s", e.Kind, e.From, e.To, e.Cause)
 	}
@@ -62,12 +65,14 @@ const (
 	keep    = 128 // transitions and changes of priority
 	scripts = 32  // scripts that failed
 	senders = 32  // pairs of sender and reason
+	rivals  = 32  // suspicions of a second master
 )
 
 // Journal is that of one instance. The zero Journal is empty.
 type Journal struct {
 	changes  ring // transitions and changes of priority
 	failed   ring // scripts
+	rivals   ring // suspicions
 	rejected []rejection
 	others   Entry // those for whom there was no place
 }
@@ -92,6 +97,16 @@ func (j *Journal) Priority(at time.Time, from, to uint8, cause string) {
 // have a list of their own: a script that fails each second crowds out nothing.
 func (j *Journal) Script(at time.Time, state, how string) {
 	j.failed.add(Entry{At: at, Last: at, Kind: Script, To: state, Cause: how, Count: 1}, scripts)
+}
+
+// Suspicion notes that a second master begins or ceases to be suspected. What
+// leads to it may be forged, so such entries have a list of their own too.
+func (j *Journal) Suspicion(at time.Time, kind string, ended bool, evidence string) {
+	to := "suspected"
+	if ended {
+		to = "over"
+	}
+	j.rivals.add(Entry{At: at, Last: at, Kind: Suspicion, From: kind, To: to, Cause: evidence, Count: 1}, rivals)
 }
 
 // ring keeps the last entries.
@@ -156,7 +171,7 @@ func (j *Journal) Overflow(at time.Time, count uint64) {
 // Entries copies the journal in the order of time; a count has its place where
 // it began.
 func (j *Journal) Entries() []Entry {
-	all := j.failed.appendTo(j.changes.appendTo(nil))
+	all := j.rivals.appendTo(j.failed.appendTo(j.changes.appendTo(nil)))
 	for i := range j.rejected {
 		all = append(all, j.rejected[i].entry)
 	}

@@ -34,12 +34,25 @@ var faults = []fault{
 		old: "if a.Priority == 0 {", now: "if false {",
 	},
 	{
-		name: "whole wait after priority 0", file: "receive.go", fn: "instance.receivedBackup",
+		name: "whole wait after priority 0", file: "crowd.go", fn: "instance.goodbye",
 		old: "now.Add(m.skew())", now: "now.Add(m.masterDown())",
 	},
 	{
-		name: "no wait after priority 0", file: "receive.go", fn: "instance.receivedBackup",
+		name: "no wait after priority 0", file: "crowd.go", fn: "instance.goodbye",
 		old: "now.Add(m.skew())", now: "now",
+	},
+	{
+		name: "priority 0 believed of anybody", file: "crowd.go", fn: "instance.goodbye",
+		old: "if !strict && m.peer.IsValid() && a.Src != m.peer && a.Src != c.obeyed {", now: "if false {",
+	},
+	{
+		name: "priority 0 believed however often it comes", file: "crowd.go", fn: "instance.goodbye",
+		old: "if !strict && c.goodbyes > goodbyesMax {", now: "if false {",
+		unseen: "nobody in the simulator says goodbye five times in a row",
+	},
+	{
+		name: "every advert answered by a Master", file: "crowd.go", fn: "instance.mayAnswer",
+		old: "if m.crowd.answers >= answersMax {", now: "if false {",
 	},
 	{
 		name: "timer not reset by an advert that is accepted", file: "receive.go", fn: "instance.receivedBackup",
@@ -131,7 +144,7 @@ var faults = []fault{
 	},
 	{
 		name: "interval not learned when giving way", file: "receive.go", fn: "instance.giveWay",
-		old: "m.learn(a)", now: "",
+		old: "m.learn(now, a)", now: "",
 	},
 	{
 		name: "lower priority not answered", file: "receive.go", fn: "instance.lowerHeard",

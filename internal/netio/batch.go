@@ -90,12 +90,15 @@ func (b *batch) read(fd, limit int, ipv6 bool) (int, error) {
 	}
 }
 
+// control returns the control messages of packet i of the last read.
+func (b *batch) control(i int) []byte { return b.oobs[i][:b.hdrs[i].hdr.Controllen] }
+
 // packet returns packet i of the last read, until the next call of packet. It
 // reports false for what is not a packet: a raw IPv4 socket hands out none
 // without a header.
 func (b *batch) packet(i int, spec *Spec, now time.Time) (*advert.Packet, bool) {
 	data := b.bufs[i][:b.hdrs[i].len]
-	oob := b.oobs[i][:b.hdrs[i].hdr.Controllen]
+	oob := b.control(i)
 	if !spec.IPv6 {
 		ok := parseIPv4(data, &b.pkt) == nil
 		b.pkt.At = arrival(oob, now)

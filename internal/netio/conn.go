@@ -2,6 +2,7 @@ package netio
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/holdfast-ha/holdfast/internal/advert"
@@ -29,6 +31,7 @@ type Conn struct {
 
 	out       sync.Pool // of *outgoing, made for this Conn
 	malformed atomic.Uint64
+	lost      atomic.Uint32
 }
 
 // Spec returns the Spec of the Conn with all that Open found out: interface
@@ -47,6 +50,21 @@ func (c *Conn) SetVRIDs(vrids []uint8, passUnknown bool) error {
 	filter, err := assembleFilter(c.spec.IPv6, c.spec.Proto, set)
 	if err != nil {
 		return err
+	}
+	err = control(c.recvRaw, func(fd int) error { return attachFilter(fd, filter) })
+	if err != nil {
+		return fmt.Errorf("filter %s: %w", c.spec, err)
+	}
+	return nil
+}
+
+// SetFlooded is SetVRIDs for the time of a flood: of packets that cannot be
+// right, because of their length, TTL, version or type, the kernel passes only a
+// sample, so that the others are not those for which there is no room.
+func (c *Conn) SetFlooded(vrids, versions []uint8) error {
+	filter, err := bpf.Assemble(floodProgram(c.spec.IPv6, c.spec.Proto, newVRIDSet(vrids), versions, !c.spec.Unicast))
+	if err != nil {
+		return fmt.Errorf("assemble the filter: %w", err)
 	}
 	err = control(c.recvRaw, func(fd int) error { return attachFilter(fd, filter) })
 	if err != nil {
@@ -102,11 +120,28 @@ func (c *Conn) Run(ctx context.Context, handle func(*advert.Packet)) error {
 // caller's goroutine, and returns their number. It reads at most limit packets
 // and never waits for one, though it waits for a handler of Run to return.
 func (c *Conn) Drain(limit int, handle func(*advert.Packet)) (int, error) {
+	return c.drain(limit, handle, c.read)
+}
+
+// DrainIdle is Drain unless Run is reading at the moment: then it reads nothing,
+// and does not wait. Under a flood Run reads nearly all the time, and may have
+// lost its processor while it does.
+func (c *Conn) DrainIdle(limit int, handle func(*advert.Packet)) (int, error) {
+	return c.drain(limit, handle, func(fd, limit int, handle func(*advert.Packet)) (int, error) {
+		if !c.mu.TryLock() {
+			return 0, nil
+		}
+		defer c.mu.Unlock()
+		return c.readLocked(fd, limit, handle)
+	})
+}
+
+func (c *Conn) drain(limit int, handle func(*advert.Packet), read func(fd, limit int, handle func(*advert.Packet)) (int, error)) (int, error) {
 	total := 0
 	err := control(c.recvRaw, func(fd int) error {
 		for total < limit {
 			want := min(limit-total, batchLen)
-			n, err := c.read(fd, want, handle)
+			n, err := read(fd, want, handle)
 			total += n
 			if err != nil || n < want {
 				return err
@@ -124,6 +159,10 @@ func (c *Conn) Drain(limit int, handle func(*advert.Packet)) (int, error) {
 func (c *Conn) read(fd, limit int, handle func(*advert.Packet)) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.readLocked(fd, limit, handle)
+}
+
+func (c *Conn) readLocked(fd, limit int, handle func(*advert.Packet)) (int, error) {
 	b := batches.Get().(*batch)
 	defer batches.Put(b)
 
@@ -137,6 +176,9 @@ func (c *Conn) read(fd, limit int, handle func(*advert.Packet)) (int, error) {
 	}
 	if err != nil {
 		return 0, os.NewSyscallError("recvmmsg", err)
+	}
+	if n > 0 {
+		c.countLost(b.control(n - 1))
 	}
 	now := time.Now()
 	for i := range n {
@@ -155,6 +197,26 @@ func (c *Conn) discard() error {
 	_, err := c.Drain(1<<20, func(*advert.Packet) {})
 	return err
 }
+
+// countLost reads how many packets the kernel had dropped for want of room when
+// one arrived; it does not say so before the first.
+func (c *Conn) countLost(oob []byte) {
+	for len(oob) >= unix.SizeofCmsghdr {
+		hdr, data, rest, err := unix.ParseOneSocketControlMessage(oob)
+		if err != nil {
+			return
+		}
+		if hdr.Level == unix.SOL_SOCKET && hdr.Type == unix.SO_RXQ_OVFL && len(data) >= 4 {
+			c.lost.Store(binary.NativeEndian.Uint32(data))
+			return
+		}
+		oob = rest
+	}
+}
+
+// Lost returns how many packets the kernel has dropped because the receive buffer
+// was full, as of the last one that was read. It wraps.
+func (c *Conn) Lost() uint32 { return c.lost.Load() }
 
 // Malformed returns how many packets came without a whole IP header. The
 // kernel passes none on, so this is more than zero only if something is wrong.

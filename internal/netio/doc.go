@@ -18,7 +18,7 @@
 //     given to [Conn.Drain] on its caller's; never two handlers of one Conn at
 //     the same time, and in the order of arrival. Packets handed to a handler
 //     are views into a reused buffer and end with the call.
-//   - When Drain returns, every packet that was waiting when it was called has
+//   - DrainIdle waits for nobody. When Drain returns, every packet that was waiting when it was called has
 //     been through a handler, unless its limit was reached.
 //   - A handler must not block and must not call Run or Drain of its Conn.
 //   - All methods of a Conn and of an Announcer are safe for concurrent use.

@@ -99,6 +99,57 @@ func filterProgram(ipv6 bool, proto int, set vridSet) []bpf.Instruction {
 	return append(prog, memberProgram(set)...)
 }
 
+// floodSample is which part of the packets that are plainly wrong still passes
+// under a flood: enough to know what kind of flood it is, at next to no cost.
+const floodSample = 64
+
+// floodProgram is filterProgram for the time of a flood: of packets that cannot be
+// right whatever the rest of them, it passes one in floodSample. These are too
+// short ones, those of a version that no instance here speaks or of another type,
+// and, over IPv4, multicast from beyond the link.
+func floodProgram(ipv6 bool, proto int, set vridSet, versions []uint8, multicast bool) []bpf.Instruction {
+	sample := []bpf.Instruction{
+		bpf.LoadExtension{Num: bpf.ExtRand},
+		bpf.ALUOpConstant{Op: bpf.ALUOpAnd, Val: floodSample - 1},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: 0, SkipFalse: 1},
+		bpf.RetConstant{Val: acceptAll},
+		bpf.RetConstant{Val: 0},
+	}
+	vrrp := uint32(0)
+	if proto == advert.ProtoAH {
+		vrrp = ahLen
+	}
+	var prog []bpf.Instruction
+	if !ipv6 && multicast {
+		prog = append(prog,
+			bpf.LoadAbsolute{Off: 8, Size: 1},
+			bpf.JumpIf{Cond: bpf.JumpEqual, Val: advert.TTL, SkipTrue: uint8(len(sample))})
+		prog = append(prog, sample...)
+	}
+	if ipv6 {
+		prog = append(prog, bpf.LoadConstant{Dst: bpf.RegX, Val: 0}, bpf.LoadExtension{Num: bpf.ExtLen})
+	} else {
+		prog = append(prog,
+			bpf.LoadMemShift{Off: 0},
+			bpf.LoadExtension{Num: bpf.ExtLen},
+			bpf.ALUOpX{Op: bpf.ALUOpSub})
+	}
+	// Shorter than the headers; the subtraction may have wrapped.
+	prog = append(prog,
+		bpf.JumpIf{Cond: bpf.JumpGreaterThan, Val: 1 << 16, SkipTrue: 1},
+		bpf.JumpIf{Cond: bpf.JumpGreaterOrEqual, Val: vrrp + headerLen, SkipTrue: uint8(len(sample))})
+	prog = append(prog, sample...)
+	prog = append(prog, bpf.LoadIndirect{Off: vrrp, Size: 1})
+	for i, v := range versions {
+		const advertisement = 1
+		prog = append(prog, bpf.JumpIf{
+			Cond: bpf.JumpEqual, Val: uint32(v)<<4 | advertisement, SkipTrue: uint8(len(versions)-i-1) + uint8(len(sample)),
+		})
+	}
+	prog = append(prog, sample...)
+	return append(prog, filterProgram(ipv6, proto, set)...)
+}
+
 // memberProgram passes the packet if A is in the set. Its cost does not depend
 // on the size of the set: the word of the VRID's bit is chosen by its upper
 // bits and shifted by its lower ones.

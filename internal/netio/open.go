@@ -186,7 +186,10 @@ var stampArrival = option{"SO_TIMESTAMPNS_NEW", func(fd int) error {
 
 // receiveOptions prepares the receive socket for its bind.
 func receiveOptions(spec Spec) []option {
-	opts := []option{bindToDevice(spec), receiveBuffer(spec.RcvBuf), stampArrival}
+	opts := []option{
+		bindToDevice(spec), receiveBuffer(spec.RcvBuf), stampArrival,
+		intOption("SO_RXQ_OVFL", unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1),
+	}
 	if spec.IPv6 {
 		opts = append(opts,
 			onlyJoined6,

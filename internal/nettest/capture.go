@@ -53,14 +53,30 @@ type Packet struct {
 }
 
 // Capture starts a capture on the segment. The caller closes it.
-func (l *LAN) Capture() (*Capture, error) {
+func (l *LAN) Capture() (*Capture, error) { return l.capture(captureFilter) }
+
+// CaptureFrom is [LAN.Capture] for what the nodes send and nobody else: under a
+// flood the rest would be too much to keep.
+func (l *LAN) CaptureFrom(nodes ...int) (*Capture, error) {
+	filter := []bpf.Instruction{bpf.LoadAbsolute{Off: 10, Size: 2}} // the end of the source's hardware address
+	for i, node := range nodes {
+		mac := l.MAC(node)
+		filter = append(filter, bpf.JumpIf{
+			Cond: bpf.JumpEqual, Val: uint32(mac[4])<<8 | uint32(mac[5]), SkipTrue: uint8(len(nodes) - i),
+		})
+	}
+	filter = append(filter, bpf.RetConstant{Val: 0})
+	return l.capture(append(filter, captureFilter...))
+}
+
+func (l *LAN) capture(program []bpf.Instruction) (*Capture, error) {
 	c := &Capture{done: make(chan struct{})}
 	err := l.Switch.Do(func() error {
 		ifi, err := net.InterfaceByName("br0")
 		if err != nil {
 			return err
 		}
-		filter, err := bpf.Assemble(captureFilter)
+		filter, err := bpf.Assemble(program)
 		if err != nil {
 			return err
 		}

@@ -63,7 +63,7 @@ func (c *local) announceAgain(p *port, at time.Duration, ev fsm.Event, id fsm.ID
 	n, g := &c.announced, &p.spec.GARP
 	switch e := ev.(type) {
 	case *fsm.AdvertReceived:
-		if by := p.group.ports[id]; by.local.step.from == fsm.Master && by.hearsLower(&e.Advert) && g.LowerRepeat > 0 && !by.local.absence.unsure && !c.absence.listens {
+		if by := p.group.ports[id]; by.local.step.from == fsm.Master && by.hearsLower(&e.Advert) && !by.local.step.silent && g.LowerRepeat > 0 && !by.local.absence.unsure && !c.absence.listens {
 			n.want[fsm.AnnounceLower]++
 			n.lower = deadline{g.LowerDelay > 0, at + g.LowerDelay}
 		}

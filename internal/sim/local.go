@@ -29,10 +29,13 @@ type local struct {
 	model     model
 	delayed   bool // a start delay has not been seen to end
 	absence   absence
+	partings  partings
+	answers   int // adverts since the last regular one
 
 	step struct {
 		at              time.Duration // as of when
 		from            fsm.State
+		silent          bool // as a MASTER that has answered often enough
 		listened        bool // as a MASTER that was away
 		late            bool // a MASTER that was away, and has not listened yet
 		priority        uint8
@@ -65,6 +68,7 @@ func (c *local) regrouped(p *port) {
 
 // before begins a step.
 func (c *local) before(p *port, at time.Duration) {
+	c.step.silent = c.answers >= 16
 	c.step.at, c.step.priority, c.step.listened = at, p.priority(), c.absence.listens
 	c.absence.unsure, c.step.late = false, c.state == fsm.Master && c.absence.late(p, at)
 	c.step.from, c.step.lastSent, c.step.announces = c.state, c.lastSent, [announceKinds]int{}
@@ -287,6 +291,13 @@ func (c *local) checkHeard(p *port, a *advert.Advert, away bool) {
 	case a.Priority == 0, p.hearsLower(a) && !p.spec.LowerPrioNoAdvert, a.Priority > ours && p.spec.HigherPrioSendAdvert:
 		answers = 1
 	}
+	switch {
+	case c.state != fsm.Master:
+	case c.step.silent:
+		answers = 0
+	case a.Priority == 0 || p.hearsLower(a): // with lower_prio_no_advert it counts too
+		c.answers++
+	}
 	if c.step.adverts != answers {
 		p.r.w.fail("%s with priority %d hears %v with priority %d and answers %d times, want %d", p, ours, a.Src, a.Priority, c.step.adverts, answers)
 	}
@@ -315,6 +326,9 @@ func (c *local) checkTimers(p *port, ev fsm.Event, wake deadline) {
 	if s.from == fsm.Master && tick && (s.adverts > 1 || s.adverts == 1 && w.now-s.lastSent < interval-tolerance) {
 		w.fail("%s advertises %d times, %v after the last time", p, s.adverts, w.now-s.lastSent)
 	}
+	if s.from != fsm.Master || tick && s.adverts > 0 {
+		c.answers = 0
+	}
 	latest := c.lastSent + interval
 	if c.absence.listens {
 		latest = w.now + interval + skewTime(p.spec, 1, interval)
@@ -342,6 +356,11 @@ func (c *local) checkModel(p *port, at time.Duration, ev fsm.Event, ours bool, w
 	if from != c.state {
 		c.checkTakeover(p, ev)
 		m.entered(max(at, p.r.silent), c.state, learnable)
+		var by *advert.Advert
+		if e, ok := ev.(*fsm.AdvertReceived); ok && ours && from == fsm.Master {
+			by = &e.Advert
+		}
+		c.partings.entered(c.state, by)
 		if _, lost := ev.(fsm.AddressLost); lost {
 			m.down = w.now + skewTime(m.spec, m.priority, m.interval)
 		}
@@ -372,8 +391,8 @@ func (c *local) learns(p *port, at time.Duration, ev fsm.Event) (interval time.D
 		// A member that only waits for the others of its group has done its own
 		// waiting: nobody who gives up makes it begin again.
 		waits := len(p.group.ports) > 1 && m.known && m.down <= at && e.Advert.Priority == 0
-		if backup && !c.delayed && !waits {
-			m.heard(at, &e.Advert)
+		if backup && !c.delayed {
+			c.partings.hears(m, at, &e.Advert, !waits)
 		}
 		return e.Advert.Interval
 	case fsm.TrackChanged:

@@ -50,6 +50,7 @@ var lines = []struct {
 	{`   0.000000 0 < link name=eth0 state=up`, Line{Event: fsm.LinkChanged{Name: "eth0", Up: true}}},
 	{`   0.000000 0 < link name=eth0 state=down`, Line{Event: fsm.LinkChanged{Name: "eth0"}}},
 	{`   0.000000 0 < source addr=192.0.2.1`, Line{Event: fsm.SourceChanged{Addr: netip.MustParseAddr("192.0.2.1")}}},
+	{`   0.000000 0 < overrun`, Line{Event: fsm.Overrun{}}},
 	{`   0.000000 0 < source`, Line{Event: fsm.SourceChanged{}}},
 	{
 		`   0.000000 0 < track index=2 verdict=bad value=-3 why="script chk failed (exited with status 1)"`,
@@ -159,8 +160,8 @@ func TestLinesAreComplete(t *testing.T) {
 			t.Errorf("%s: no line sets every field", name)
 		}
 	}
-	if len(complete) != 23 {
-		t.Errorf("%d kinds of events and actions, want all 23", len(complete))
+	if len(complete) != 24 {
+		t.Errorf("%d kinds of events and actions, want all 24", len(complete))
 	}
 }
 

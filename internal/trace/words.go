@@ -26,6 +26,8 @@ func (f *fields) writeEvent(ev fsm.Event) string {
 	case fsm.Slept:
 		f.duration("for", &e.For)
 		return "slept"
+	case fsm.Overrun:
+		return "overrun"
 	case *fsm.AdvertReceived:
 		f.advert(e)
 		return "advert"
@@ -74,6 +76,8 @@ func (f *fields) readEvent(word string) fsm.Event {
 		var e fsm.Slept
 		f.duration("for", &e.For)
 		return e
+	case "overrun":
+		return fsm.Overrun{}
 	case "advert":
 		var e fsm.AdvertReceived
 		f.advert(&e)
@@ -229,7 +233,7 @@ func (f *fields) byteOf(key string, n int) uint8 {
 }
 
 // noteNames are the bits of advert.Note from the lowest.
-var noteNames = [...]string{"count", "addresses", "interval", "old-checksum", "clock"}
+var noteNames = [...]string{"count", "addresses", "interval", "old-checksum", "clock", "foreign", "stranger"}
 
 func (f *fields) notes(n *advert.Note) {
 	if !f.reading {
