@@ -121,6 +121,11 @@ func (d *Daemon) objection(c *Candidate) string {
 	if name := d.losesKey(c.Config); name != "" {
 		return "(" + name + ") would have no key to sign its adverts with"
 	}
+	if d.opt.LeastPrivilege {
+		if missing := Missing(c.Config); len(missing) > 0 {
+			return missing[0].String() + " were given up at the start (--least-privilege), and the new configuration needs a restart"
+		}
+	}
 	fixed := fixedChanges(d.cfg, c.Config)
 	for _, what := range fixed {
 		d.log.infof("Cannot change %s at a reload - please restart keepalived", what)

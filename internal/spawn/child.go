@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/holdfast-ha/holdfast/internal/privilege"
 	"github.com/holdfast-ha/holdfast/internal/sched"
 )
 
@@ -83,9 +84,12 @@ func (p *child) signal() {
 // signalGroup signals the group led by pid, which must not have been reaped. A
 // leader may have moved to another group; then it is signalled alone.
 func signalGroup(pid int, sig syscall.Signal) {
-	if unix.Kill(-pid, sig) != nil {
-		_ = unix.Kill(pid, sig)
-	}
+	_ = privilege.With(privilege.Kill, func() error { // it may run as another user
+		if unix.Kill(-pid, sig) == nil {
+			return nil
+		}
+		return unix.Kill(pid, sig)
+	})
 }
 
 // main starts the child, waits for it and reaps it.
@@ -176,7 +180,7 @@ func (p *child) fork(prog program, attr *syscall.ProcAttr) error {
 	closeOnExec()
 	aboutToFork()
 	back := sched.Plain()
-	pid, err := syscall.ForkExec(prog.path, prog.argv, attr)
+	pid, err := p.forkExec(prog, attr)
 	back()
 	forkedOwn(pid)
 	restore()
@@ -193,6 +197,19 @@ func (p *child) fork(prog program, attr *syscall.ProcAttr) error {
 		p.signal()
 	}
 	return nil
+}
+
+// forkExec forks with what it takes to become another user, if that is wanted.
+func (p *child) forkExec(prog program, attr *syscall.ProcAttr) (pid int, err error) {
+	var needs privilege.Set
+	if attr.Sys.Credential != nil {
+		needs = privilege.SetUID | privilege.SetGID
+	}
+	err = privilege.With(needs, func() (err error) {
+		pid, err = syscall.ForkExec(prog.path, prog.argv, attr)
+		return err
+	})
+	return pid, err
 }
 
 // wait waits for the child, ends what is left of its group if it was ended
