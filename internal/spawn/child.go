@@ -100,6 +100,11 @@ func (p *child) main() {
 	defer runtime.UnlockOSThread()
 
 	prog, err := p.cmd.program()
+	if err == nil && p.cmd.Check != nil {
+		if why := p.cmd.Check(); why != nil {
+			err = &refusal{why}
+		}
+	}
 	if err == nil {
 		warm(prog.path)
 		var out *output
@@ -330,13 +335,18 @@ func (c *Cmd) credential() *syscall.Credential {
 // shell or the dynamic linker does, and those by which the service manager
 // speaks to the daemon.
 var removed = []string{
-	"IFS", "LD_PRELOAD", "LD_LIBRARY_PATH", "NOTIFY_SOCKET",
+	"IFS", "ENV", "BASH_ENV", "SHELLOPTS", "BASHOPTS", "PS4", "GLIBC_TUNABLES", "GCONV_PATH", "NOTIFY_SOCKET",
 	"WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID",
 }
 
+// removedKinds are the beginnings of the names of more of them: LD_PRELOAD and
+// its like, and functions for bash.
+var removedKinds = []string{"LD_", "BASH_FUNC_"}
+
 // Environ returns the environment of a child made from env; nil: the daemon's.
-// IFS, LD_PRELOAD, LD_LIBRARY_PATH, NOTIFY_SOCKET, WATCHDOG_* and LISTEN_* of
-// the service manager are left out; nothing is added.
+// What changes the meaning of a program for the dynamic linker, the C library or
+// a shell, and NOTIFY_SOCKET, WATCHDOG_* and LISTEN_* of the service manager, are
+// left out; nothing is added.
 func Environ(env []string) []string {
 	if env == nil {
 		env = os.Environ()
@@ -344,7 +354,8 @@ func Environ(env []string) []string {
 	kept := make([]string, 0, len(env))
 	for _, e := range env {
 		name, _, _ := strings.Cut(e, "=")
-		if !slices.Contains(removed, name) {
+		kind := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		if !slices.Contains(removed, name) && !slices.ContainsFunc(removedKinds, kind) {
 			kept = append(kept, e)
 		}
 	}
