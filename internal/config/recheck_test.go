@@ -131,7 +131,7 @@ func TestScriptAttempts(t *testing.T) {
 			if cmd == nil {
 				t.Fatal("the script is refused before anybody has tried anything")
 			}
-			cmd.Path = p.path+"/"+c.path // with use_symlink_paths; else it never names a link
+			cmd.Path = p.path + "/" + c.path // with use_symlink_paths; else it never names a link
 			c.do(p)
 			err := cmd.Recheck(System())
 			switch {
