@@ -3,12 +3,12 @@ package main
 import (
 	"fmt"
 	"os"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/findings"
+	"github.com/holdfast-ha/holdfast/internal/ownfile"
 )
 
 // configTest reads the configuration and says what is wrong with it, in the
@@ -72,13 +72,11 @@ func testOutput(opts *options) (*os.File, error) {
 	forPrograms := opts.testFormat == findings.JSON || opts.testFormat == findings.SARIF
 	switch {
 	case opts.configTestLog != "":
-		flags := os.O_WRONLY | os.O_CREATE | syscall.O_NOFOLLOW
+		how := ownfile.Append
 		if forPrograms {
-			flags |= os.O_TRUNC
-		} else {
-			flags |= os.O_APPEND
+			how = ownfile.Truncate
 		}
-		return os.OpenFile(opts.configTestLog, flags, 0o644)
+		return ownfile.Open(opts.configTestLog, how, 0o644)
 	case forPrograms:
 		return os.Stdout, nil
 	}

@@ -64,6 +64,7 @@ type options struct {
 
 	strictCompat    bool   // --strict-compat, ours
 	logScriptOutput bool   // --log-script-output, ours
+	leastPrivilege  bool   // --least-privilege, ours
 	record          string // --record, ours: where everything that happens is written
 
 	// notes tell that something given is not served here; main logs them.
@@ -196,6 +197,7 @@ func (c *commandLine) define() {
 	f.BoolP(flagHelp, "h", false, "")
 	f.BoolVar(&o.strictCompat, "strict-compat", false, "")
 	f.BoolVar(&o.logScriptOutput, "log-script-output", false, "")
+	f.BoolVar(&o.leastPrivilege, "least-privilege", false, "")
 	f.StringVar(&o.record, flagRecord, "", "")
 	f.String(flagTestFormat, "", "")
 	f.StringVar(&o.testHost, flagTestHost, "", "")

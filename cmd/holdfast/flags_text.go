@@ -99,6 +99,9 @@ Only in Holdfast:
       --strict-compat          do as keepalived does wherever that is safe, also
                                  where Holdfast knows a better way
       --log-script-output      log the end of what a failing script prints
+      --least-privilege        keep only the capabilities that this configuration
+                                 needs, for good; a reload that needs more is
+                                 refused
       --record=FILE            write all that happens to FILE, to be replayed in
                                  a test: no passwords, at most 64 MiB
       --config-test-format=F   with -t: text, pretty, json or sarif

@@ -19,6 +19,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/daemon"
 	"github.com/holdfast-ha/holdfast/internal/logs"
+	"github.com/holdfast-ha/holdfast/internal/privilege"
 	"github.com/holdfast-ha/holdfast/internal/process"
 )
 
@@ -74,6 +75,7 @@ type program struct {
 	back *process.Background // nil: in the foreground
 
 	signals *daemon.Signals
+	given   privilege.Set // capabilities that were given up
 }
 
 // fail logs why the daemon does not start, and tells whoever started it from a
@@ -113,6 +115,10 @@ func (p *program) hold() int {
 	for _, note := range opts.notes {
 		log.Info(note)
 	}
+	if err := p.shrink(); err != nil {
+		p.fail(err.Error())
+		return exitFailure
+	}
 	load := p.source()
 	first := load.Read(false)
 	cfg, diags := first.Config, first.Diagnostics
@@ -123,6 +129,10 @@ func (p *program) hold() int {
 	}
 	if diags.Fatal() {
 		return p.refused(diags)
+	}
+	if exit, err := p.lock(cfg); err != nil {
+		p.fail(err.Error())
+		return exit
 	}
 	paths := pidPaths(opts, cfg)
 	pids, err := process.LockPIDFiles(paths...)
@@ -138,8 +148,8 @@ func (p *program) hold() int {
 		ConfigFile: opts.configFile, Load: load, Log: log, Detail: opts.detail > 0,
 		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
 		IgnoreInterrupt: opts.ignoreSigint, Umask: umask(opts, cfg), Version: version,
-		LogScriptOutput: opts.logScriptOutput,
-		Record:          opts.record, Started: p.back.Ready, Signals: p.signals,
+		LogScriptOutput: opts.logScriptOutput, LeastPrivilege: opts.leastPrivilege,
+		Record: opts.record, Started: p.back.Ready, Signals: p.signals,
 		ReplayFile: strings.TrimSuffix(paths[0], ".pid") + ".replay",
 		UndoFile:   strings.TrimSuffix(paths[0], ".pid") + ".undo",
 	})

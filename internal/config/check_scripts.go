@@ -45,6 +45,7 @@ func (l *loader) checkScripts() {
 			f.verdict = scriptOK
 		}
 		c.Path = f.path
+		l.secure(c)
 		return f
 	}
 	// Of several scripts with one name the first is the one that is tracked.
@@ -107,6 +108,7 @@ func (l *loader) checkGlobalScripts() {
 				found = c
 			}
 			c.Path = f.path
+			l.secure(c)
 			return f
 		})
 	}
@@ -291,6 +293,7 @@ func (l *loader) walk(path string, user User) finding {
 			if len(todo) > 0 && linked == "" {
 				linked = here
 			}
+			stats = append(stats, component{here, st})
 			target, err := l.opt.Host.Readlink(here)
 			if links++; err != nil || links > maxLinks {
 				return finding{verdict: scriptNotFound, path: path, why: "The symbolic link " + here + " leads nowhere."}
@@ -343,15 +346,27 @@ func (l *loader) trust(f finding, stats []component, linked string, user User) f
 		return f
 	}
 	for i, c := range stats {
-		sticky := c.stat.Mode&0o1000 != 0 && i < len(stats)-1
-		groupWrites := c.stat.Mode&0o020 != 0 && c.stat.GID != 0
-		if c.stat.UID != 0 || (!sticky && (groupWrites || c.stat.Mode&0o002 != 0)) {
+		if open(c.stat, i == len(stats)-1) {
 			f.verdict = scriptInsecure
 			f.why = fmt.Sprintf("%s could be changed by others: %s.", c.path, describe(c.stat))
 			return f
 		}
 	}
 	return f
+}
+
+// open says whether others than root could change a component of a path: the
+// file, which is the last, or what stands in a directory.
+func open(st FileStat, last bool) bool {
+	if st.UID != 0 {
+		return true
+	}
+	if st.Kind == Symlink { // its mode means nothing
+		return false
+	}
+	sticky := st.Mode&0o1000 != 0 && !last
+	groupWrites := st.Mode&0o020 != 0 && st.GID != 0
+	return !sticky && (groupWrites || st.Mode&0o002 != 0)
 }
 
 // permits says whether a user may execute a file or enter a directory.

@@ -95,7 +95,7 @@ var globalGeneral = []keyword[*Global]{
 		set: switchOn(func(g *Global) *bool { return &g.ScriptSecurity }),
 	},
 	{
-		name: "use_symlink_paths", args: "[BOOL]", since: "2.2.8", status: pending, doc: "Run scripts under the name written, not the one symbolic links lead to.", example: "use_symlink_paths true",
+		name: "use_symlink_paths", args: "[BOOL]", since: "2.2.8", doc: "Run scripts under the name written, not the one symbolic links lead to.", example: "use_symlink_paths true",
 		set: boolean(func(g *Global) *bool { return &g.More.SymlinkPaths }),
 	},
 	{

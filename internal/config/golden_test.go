@@ -195,6 +195,9 @@ func dump(b *strings.Builder, path string, v, base reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
+			if !v.Type().Field(i).IsExported() {
+				continue
+			}
 			name := v.Type().Field(i).Name
 			if path != "" {
 				name = path + "." + name

@@ -199,6 +199,8 @@ type Command struct {
 	User     User
 	UserSet  bool // the line names the user
 	Pos      Pos
+
+	secure *secure // how it is looked at before it is run; nil: not at all
 }
 
 // User is a user and group to run scripts as.

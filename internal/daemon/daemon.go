@@ -29,8 +29,11 @@ type Options struct {
 	StrictCompat bool   // keepalived's way wherever that is safe
 	// LogScriptOutput logs the end of what a script that failed has printed.
 	LogScriptOutput bool
-	KeepOnStop      bool // --dont-release-vrrp
-	LogAddresses    bool // --address-monitoring
+	// LeastPrivilege refuses configurations that need capabilities which were
+	// given up at the start.
+	LeastPrivilege bool
+	KeepOnStop     bool // --dont-release-vrrp
+	LogAddresses   bool // --address-monitoring
 	// IgnoreInterrupt: SIGINT does not stop the daemon.
 	IgnoreInterrupt bool
 	Umask           int    // of dump files

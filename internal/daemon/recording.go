@@ -7,9 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/holdfast-ha/holdfast/internal/fsm"
+	"github.com/holdfast-ha/holdfast/internal/ownfile"
 	"github.com/holdfast-ha/holdfast/internal/trace"
 )
 
@@ -40,7 +39,7 @@ type recording struct {
 // record opens a recording. There is none when the file cannot be made: the
 // addresses matter more.
 func record(path, version string, log *logger) *recording {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	f, err := ownfile.Open(path, ownfile.Truncate, 0o600)
 	if err != nil {
 		log.infof("--record: nothing is recorded: %v", err)
 		return nil

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"syscall"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/ownfile"
 	"github.com/holdfast-ha/holdfast/internal/process"
 	"github.com/holdfast-ha/holdfast/internal/schedule"
 	"github.com/holdfast-ha/holdfast/internal/settled"
@@ -70,7 +70,7 @@ func (d *Daemon) mark(g *config.Global) (unmark func()) {
 		return func() {}
 	}
 	path := cmp.Or(g.More.ReloadFile, process.DefaultPaths(g.UsePidDir, g.InstanceName).Reload)
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o644)
+	f, err := ownfile.Open(path, ownfile.Keep, 0o644)
 	if err != nil {
 		d.log.infof("Failed to create reload file: %v", err)
 		return func() {}
@@ -121,6 +121,11 @@ func (d *Daemon) objection(c *Candidate) string {
 	if name := d.losesKey(c.Config); name != "" {
 		return "(" + name + ") would have no key to sign its adverts with"
 	}
+	if d.opt.LeastPrivilege {
+		if missing := Missing(c.Config); len(missing) > 0 {
+			return missing[0].String() + " were given up at the start (--least-privilege), and the new configuration needs a restart"
+		}
+	}
 	fixed := fixedChanges(d.cfg, c.Config)
 	for _, what := range fixed {
 		d.log.infof("Cannot change %s at a reload - please restart keepalived", what)
@@ -151,7 +156,7 @@ func (d *Daemon) losesKey(cfg *config.Config) string {
 // writeVerdict writes what a configuration test found to the file of
 // reload_check_config, in place of what it held.
 func writeVerdict(path string, diags config.Diagnostics) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|syscall.O_NOFOLLOW, 0o644)
+	f, err := ownfile.Open(path, ownfile.Truncate, 0o644)
 	if err != nil {
 		return err
 	}

@@ -153,10 +153,14 @@ func verdictOf(good bool, why string) verdict {
 
 // command is a configured command as spawn runs it.
 func (d *Daemon) command(c *config.Command) spawn.Cmd {
-	return spawn.Cmd{
+	cmd := spawn.Cmd{
 		Argv: c.Argv, Path: c.Path, Shell: c.Shell, Raw: c.Raw, FileTest: c.FileTest,
 		SetUser: true, UID: c.User.UID, GID: c.User.GID, Capture: d.opt.LogScriptOutput,
 	}
+	if c.Secured() {
+		cmd.Check = func() error { return c.Recheck(config.System()) }
+	}
+	return cmd
 }
 
 // scriptLog takes the lines of everything that runs children.

@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/internal/privilege"
 )
 
 // groups are the multicast groups for links and addresses, and those for routes
@@ -95,7 +97,11 @@ func requester(port uint32) Requester {
 	// The number is that of the requester's own view of processes. Where that is
 	// not ours, it may be the number of somebody else here.
 	ours, oerr := os.Readlink("/proc/thread-self/ns/net")
-	theirs, err := os.Readlink(dir + "/ns/net")
+	var theirs string
+	err := privilege.With(privilege.SysPtrace, func() (err error) {
+		theirs, err = os.Readlink(dir + "/ns/net")
+		return err
+	})
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return r

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/holdfast-ha/holdfast/internal/privilege"
 	"github.com/holdfast-ha/holdfast/internal/spawn"
 )
 
@@ -154,12 +155,19 @@ func (e *pipeError) Unwrap() error { return e.err }
 
 // own gives a FIFO that was made here to its owner.
 func own(fd int, cfg *PipeConfig) error {
-	if int(cfg.UID) != os.Geteuid() || int(cfg.GID) != os.Getegid() {
-		if err := unix.Fchown(fd, int(cfg.UID), int(cfg.GID)); err != nil {
-			return &pipeError{"set the owner of", cfg, err}
-		}
+	// The mode first: it takes a privilege to set it for somebody else.
+	if err := unix.Fchmod(fd, cfg.Mode); err != nil {
+		return &pipeError{"set the mode of", cfg, err}
 	}
-	return unix.Fchmod(fd, cfg.Mode)
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) == nil && st.Uid == cfg.UID && st.Gid == cfg.GID {
+		return nil
+	}
+	err := privilege.With(privilege.Chown, func() error { return unix.Fchown(fd, int(cfg.UID), int(cfg.GID)) })
+	if err != nil {
+		return &pipeError{"set the owner of", cfg, err}
+	}
+	return nil
 }
 
 // Line writes a line about a state, which has no newline yet: at once if there is

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/internal/ownfile"
 )
 
 // LockedError says that another daemon holds a pid file.
@@ -83,6 +85,9 @@ func lockFile(f *os.File, path string) error {
 	}
 	if !have.Mode().IsRegular() {
 		return fmt.Errorf("pid file %s is not a regular file", path)
+	}
+	if err := ownfile.Check(f, path); err != nil {
+		return fmt.Errorf("pid file: %w", err)
 	}
 	// The lock belongs to the open file, so it also holds in a child that
 	// inherits the descriptor, and only there.

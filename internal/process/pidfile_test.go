@@ -84,13 +84,23 @@ func TestPIDFileRefusesOtherKinds(t *testing.T) {
 	if err := os.Symlink(filepath.Join(dir, "target"), link); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{fifo, link, dir, "/dev/null/x/y"} {
+	hard := filepath.Join(dir, "hard")
+	if err := os.WriteFile(hard+".victim", []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(hard+".victim", hard); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{fifo, link, hard, dir, "/dev/null/x/y"} {
 		if _, err := LockPIDFile(path); err == nil {
 			t.Errorf("%s was accepted", path)
 		}
 	}
 	if _, err := os.Lstat(filepath.Join(dir, "target")); err == nil {
 		t.Error("the link was followed")
+	}
+	if fi, err := os.Stat(hard + ".victim"); err != nil || fi.Size() != 8 || fi.Mode() != 0o600 {
+		t.Errorf("the file with the other name: %v, %v", fi, err)
 	}
 }
 

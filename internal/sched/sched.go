@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/internal/privilege"
 )
 
 // Settings say how the process is to run. What is zero is as it was when the
@@ -87,7 +89,9 @@ func Apply(want Settings) error {
 	if s.err != nil {
 		return s.err
 	}
-	return errors.Join(s.setLimit(want), s.setPriority(want), s.setCPUs(want.CPUs), s.setName(want.Name), s.setLocked(want.NoSwap))
+	return privilege.With(privilege.SysNice|privilege.IPCLock, func() error {
+		return errors.Join(s.setLimit(want), s.setPriority(want), s.setCPUs(want.CPUs), s.setName(want.Name), s.setLocked(want.NoSwap))
+	})
 }
 
 func (w *Settings) empty() bool {
@@ -315,8 +319,11 @@ func Plain() (back func()) {
 		if len(s.forking) == 0 {
 			s.softLimit(s.soft)
 		}
-		_, _ = s.wanted.givePriority(tid)
-		_, _ = giveCPUs(tid, s.wanted.cpus)
+		_ = privilege.With(privilege.SysNice, func() error {
+			_, _ = s.wanted.givePriority(tid)
+			_, _ = giveCPUs(tid, s.wanted.cpus)
+			return nil
+		})
 	}
 }
 

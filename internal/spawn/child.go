@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/holdfast-ha/holdfast/internal/privilege"
 	"github.com/holdfast-ha/holdfast/internal/sched"
 )
 
@@ -83,9 +84,12 @@ func (p *child) signal() {
 // signalGroup signals the group led by pid, which must not have been reaped. A
 // leader may have moved to another group; then it is signalled alone.
 func signalGroup(pid int, sig syscall.Signal) {
-	if unix.Kill(-pid, sig) != nil {
-		_ = unix.Kill(pid, sig)
-	}
+	_ = privilege.With(privilege.Kill, func() error { // it may run as another user
+		if unix.Kill(-pid, sig) == nil {
+			return nil
+		}
+		return unix.Kill(pid, sig)
+	})
 }
 
 // main starts the child, waits for it and reaps it.
@@ -96,6 +100,11 @@ func (p *child) main() {
 	defer runtime.UnlockOSThread()
 
 	prog, err := p.cmd.program()
+	if err == nil && p.cmd.Check != nil {
+		if why := p.cmd.Check(); why != nil {
+			err = &refusal{why}
+		}
+	}
 	if err == nil {
 		warm(prog.path)
 		var out *output
@@ -176,7 +185,7 @@ func (p *child) fork(prog program, attr *syscall.ProcAttr) error {
 	closeOnExec()
 	aboutToFork()
 	back := sched.Plain()
-	pid, err := syscall.ForkExec(prog.path, prog.argv, attr)
+	pid, err := p.forkExec(prog, attr)
 	back()
 	forkedOwn(pid)
 	restore()
@@ -193,6 +202,19 @@ func (p *child) fork(prog program, attr *syscall.ProcAttr) error {
 		p.signal()
 	}
 	return nil
+}
+
+// forkExec forks with what it takes to become another user, if that is wanted.
+func (p *child) forkExec(prog program, attr *syscall.ProcAttr) (pid int, err error) {
+	var needs privilege.Set
+	if attr.Sys.Credential != nil {
+		needs = privilege.SetUID | privilege.SetGID
+	}
+	err = privilege.With(needs, func() (err error) {
+		pid, err = syscall.ForkExec(prog.path, prog.argv, attr)
+		return err
+	})
+	return pid, err
 }
 
 // wait waits for the child, ends what is left of its group if it was ended
@@ -313,13 +335,18 @@ func (c *Cmd) credential() *syscall.Credential {
 // shell or the dynamic linker does, and those by which the service manager
 // speaks to the daemon.
 var removed = []string{
-	"IFS", "LD_PRELOAD", "LD_LIBRARY_PATH", "NOTIFY_SOCKET",
+	"IFS", "ENV", "BASH_ENV", "SHELLOPTS", "BASHOPTS", "PS4", "GLIBC_TUNABLES", "GCONV_PATH", "NOTIFY_SOCKET",
 	"WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "LISTEN_PIDFDID",
 }
 
+// removedKinds are the beginnings of the names of more of them: LD_PRELOAD and
+// its like, and functions for bash.
+var removedKinds = []string{"LD_", "BASH_FUNC_"}
+
 // Environ returns the environment of a child made from env; nil: the daemon's.
-// IFS, LD_PRELOAD, LD_LIBRARY_PATH, NOTIFY_SOCKET, WATCHDOG_* and LISTEN_* of
-// the service manager are left out; nothing is added.
+// What changes the meaning of a program for the dynamic linker, the C library or
+// a shell, and NOTIFY_SOCKET, WATCHDOG_* and LISTEN_* of the service manager, are
+// left out; nothing is added.
 func Environ(env []string) []string {
 	if env == nil {
 		env = os.Environ()
@@ -327,7 +354,8 @@ func Environ(env []string) []string {
 	kept := make([]string, 0, len(env))
 	for _, e := range env {
 		name, _, _ := strings.Cut(e, "=")
-		if !slices.Contains(removed, name) {
+		kind := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+		if !slices.Contains(removed, name) && !slices.ContainsFunc(removedKinds, kind) {
 			kept = append(kept, e)
 		}
 	}

@@ -90,6 +90,10 @@ type Cmd struct {
 	SetUser  bool
 	UID, GID uint32
 
+	// Check is asked right before the start; its error is why nothing is run. It
+	// may take as long as a file system takes.
+	Check func() error
+
 	Env []string // nil: the daemon's; see Environ for what is left out
 	Dir string   // empty: the daemon's
 
@@ -168,10 +172,11 @@ func (r *Result) OK() bool {
 }
 
 // Compat returns the result as keepalived sees it: what could not be executed
-// counts as exited with status 0.
+// counts as exited with status 0. What Cmd.Check has refused does not: keepalived
+// would have run it.
 func (r Result) Compat() Result {
 	var e *ExecError
-	if errors.As(r.Err, &e) {
+	if errors.As(r.Err, &e) && !e.refused() {
 		r.Err, r.Exit = nil, 0
 	}
 	return r
@@ -203,8 +208,19 @@ func (e *ExecError) Error() string { return fmt.Sprintf("cannot run %s: %v", e.P
 // Unwrap returns the reason, as a rule a syscall.Errno.
 func (e *ExecError) Unwrap() error { return e.Err }
 
+// refusal is what Cmd.Check has to say.
+type refusal struct{ error }
+
+func (e *ExecError) refused() bool {
+	_, is := errors.AsType[*refusal](e.Err)
+	return is
+}
+
 // Line returns the line keepalived logs for it.
 func (e *ExecError) Line() string {
+	if e.refused() {
+		return fmt.Sprintf("Not running command '%s': %v", e.Path, e.Err)
+	}
 	var no syscall.Errno
 	errors.As(e.Err, &no)
 	text := e.Err.Error()

@@ -35,6 +35,13 @@ func TestMain(m *testing.M) {
 		Run(context.Background(), Cmd{Argv: []string{"/bin/sh", "-c", arg}})
 		os.Exit(0)
 	}
+	if role := leakRoles[os.Getenv("SPAWN_TEST_LEAK")]; role != nil {
+		if err := role(); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("os/signal.loop"))
 }
 

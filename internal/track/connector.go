@@ -61,12 +61,12 @@ const answerTime = 200 * time.Millisecond
 // did. Events come in batches, in their order. The channel is closed when ctx
 // ends or the socket fails.
 func listen(ctx context.Context, buf Buffer) (events <-chan []procEvent, elsewhere bool, err error) {
-	conn, err := connect(ctx, buf, &socket.Config{})
+	conn, err := connect(ctx, buf, eventSocket)
 	if err != nil {
 		spaces := foreignNetNS()
 		for _, ns := range spaces {
 			if conn == nil {
-				conn, _ = connect(ctx, buf, &socket.Config{NetNS: int(ns.Fd())}) // the first error tells more
+				conn, _ = connect(ctx, buf, func() (*socket.Conn, error) { return openIn(ns) }) // the first error tells more
 			}
 			_ = ns.Close()
 		}
@@ -121,8 +121,8 @@ func (b *Buffer) grow(conn *socket.Conn) int {
 }
 
 // connect opens a socket on which process events are known to arrive.
-func connect(ctx context.Context, buf Buffer, cfg *socket.Config) (*socket.Conn, error) {
-	conn, err := socket.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM, unix.NETLINK_CONNECTOR, "process-events", cfg)
+func connect(ctx context.Context, buf Buffer, open func() (*socket.Conn, error)) (*socket.Conn, error) {
+	conn, err := open()
 	if err != nil {
 		return nil, err
 	}

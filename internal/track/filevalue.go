@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/internal/ownfile"
 )
 
 // maxValue is how much of a tracked file is read, as by keepalived.
@@ -136,15 +138,15 @@ func digit(c byte) uint64 {
 // InitFile writes a value to a tracked file that is missing, or with overwrite
 // to any. A file that is there is else left alone.
 func InitFile(path string, value int, overwrite bool) error {
-	flags := os.O_WRONLY | os.O_CREATE | unix.O_NOFOLLOW | unix.O_NONBLOCK
+	var f *os.File
+	var err error
 	if overwrite {
-		flags |= os.O_TRUNC
+		f, err = ownfile.Open(path, ownfile.Truncate, 0o600)
 	} else {
-		flags |= os.O_EXCL
-	}
-	f, err := os.OpenFile(path, flags, 0o600)
-	if errors.Is(err, os.ErrExist) && !overwrite {
-		return nil
+		f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, os.ErrExist) {
+			return nil
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("setting up tracked file: %w", err)

@@ -3,9 +3,13 @@ package track
 import (
 	"bytes"
 	"os"
+	"runtime"
 	"strconv"
 
+	"github.com/mdlayher/socket"
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/internal/privilege"
 )
 
 // The kernel reports processes in the initial network namespace only. Where the
@@ -36,7 +40,11 @@ func foreignNetNS() []*os.File {
 	}
 	var out []*os.File
 	for _, pid := range append([]int{1}, ancestors()...) {
-		f, err := os.Open("/proc/" + strconv.Itoa(pid) + "/ns/net")
+		var f *os.File
+		err := privilege.With(privilege.SysPtrace, func() (err error) {
+			f, err = os.Open("/proc/" + strconv.Itoa(pid) + "/ns/net")
+			return err
+		})
 		if err != nil {
 			continue
 		}
@@ -48,6 +56,31 @@ func foreignNetNS() []*os.File {
 		}
 	}
 	return out
+}
+
+// eventSocket opens a socket for process events in the network namespace of the
+// calling thread, where it stays.
+func eventSocket() (*socket.Conn, error) {
+	return socket.Socket(unix.AF_NETLINK, unix.SOCK_DGRAM, unix.NETLINK_CONNECTOR, "process-events", nil)
+}
+
+// openIn opens one in another network namespace.
+func openIn(ns *os.File) (conn *socket.Conn, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// Never unlocked: the thread ends with the goroutine, and nothing has to
+		// find its way back.
+		runtime.LockOSThread()
+		err = privilege.With(privilege.SysAdmin, func() error {
+			return unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
+		})
+		if err == nil {
+			conn, err = eventSocket()
+		}
+	}()
+	<-done
+	return conn, err
 }
 
 // ancestors are the processes above this one, from the parent up.
