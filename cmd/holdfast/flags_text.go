@@ -99,7 +99,7 @@ Only in Holdfast:
       --strict-compat          do as keepalived does wherever that is safe, also
                                  where Holdfast knows a better way
       --log-script-output      log the end of what a failing script prints
-      --least-privilege        keep only the capabilities that this configuration
+      --least-privilege        keep only the capabilities that the configuration
                                  needs, for good; a reload that needs more is
                                  refused
       --record=FILE            write all that happens to FILE, to be replayed in

@@ -80,7 +80,7 @@ for program in holdfast keepalived hapee-vrrp
 	complete -c $program -l signum -r -f -a 'RELOAD STOP DATA STATS STATS_CLEAR JSON' -d 'print the number of the signal that asks a running daemon to RELOAD, STOP, or write DATA, STATS, STATS_CLEAR or JSON'
 	complete -c $program -l strict-compat -d 'do as keepalived does wherever that is safe, also where Holdfast knows a better way'
 	complete -c $program -l log-script-output -d 'log the end of what a failing script prints'
-	complete -c $program -l least-privilege -d 'keep only the capabilities that this configuration needs, for good; a reload that needs more is refused'
+	complete -c $program -l least-privilege -d 'keep only the capabilities that the configuration needs, for good; a reload that needs more is refused'
 	complete -c $program -l record -r -d 'write all that happens to FILE, to be replayed in a test: no passwords, at most 64 MiB'
 	complete -c $program -l config-test-format -r -f -a 'text pretty json sarif' -d 'with -t: text, pretty, json or sarif'
 	complete -c $program -l config-test-host -r -F -d 'with -t: the host is as FILE describes; with "none", all that is named is there'

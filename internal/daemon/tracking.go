@@ -158,10 +158,18 @@ func (d *Daemon) command(c *config.Command) spawn.Cmd {
 		SetUser: true, UID: c.User.UID, GID: c.User.GID, Capture: d.opt.LogScriptOutput,
 	}
 	if c.Secured() {
-		cmd.Check = func() error { return c.Recheck(config.System()) }
+		check := recheck{*c}
+		check.Pos = config.Pos{} // a command that moves within a file is the same
+		cmd.Check = check
 	}
 	return cmd
 }
+
+// recheck looks at the path of a command before it is run.
+type recheck struct{ config.Command }
+
+// Check implements spawn.Checker.
+func (r recheck) Check() error { return r.Recheck(config.System()) }
 
 // scriptLog takes the lines of everything that runs children.
 func (d *Daemon) scriptLog(l spawn.Level, text string) {

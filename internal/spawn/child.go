@@ -101,7 +101,7 @@ func (p *child) main() {
 
 	prog, err := p.cmd.program()
 	if err == nil && p.cmd.Check != nil {
-		if why := p.cmd.Check(); why != nil {
+		if why := p.cmd.Check.Check(); why != nil {
 			err = &refusal{why}
 		}
 	}

@@ -208,12 +208,17 @@ func publicCopy(t *testing.T) string {
 	return path
 }
 
+// verdict is what a check says.
+type verdict struct{ err error }
+
+func (v verdict) Check() error { return v.err }
+
 // A check refuses what would have been run, in strict compatibility too.
 func TestCheckRefuses(t *testing.T) {
 	noChildren(t)
 	ran := filepath.Join(t.TempDir(), "ran")
 	c := sh("touch " + ran)
-	c.Check = func() error { return errors.New("/x could be changed by others: owner 0:0, mode 0777") }
+	c.Check = verdict{errors.New("/x could be changed by others: owner 0:0, mode 0777")}
 	got := Run(t.Context(), c)
 	e, is := errors.AsType[*ExecError](got.Err)
 	if !is || got.OK() || got.PID != 0 || got.Compat().Err == nil {
@@ -225,7 +230,7 @@ func TestCheckRefuses(t *testing.T) {
 	if _, err := os.Stat(ran); err == nil {
 		t.Error("it was run")
 	}
-	c.Check = func() error { return nil }
+	c.Check = verdict{}
 	if got := Run(t.Context(), c); !got.OK() {
 		t.Errorf("%+v", got)
 	}

@@ -90,9 +90,9 @@ type Cmd struct {
 	SetUser  bool
 	UID, GID uint32
 
-	// Check is asked right before the start; its error is why nothing is run. It
-	// may take as long as a file system takes.
-	Check func() error
+	// Check is asked right before the start. Commands are compared with
+	// reflect.DeepEqual, so it is a value and not a function. nil: none.
+	Check Checker
 
 	Env []string // nil: the daemon's; see Environ for what is left out
 	Dir string   // empty: the daemon's
@@ -111,6 +111,10 @@ type Cmd struct {
 	// file system does not answer.
 	OnStep func(step Step, pid int)
 }
+
+// Checker has the last word about a command. The error is why nothing is run. It
+// may take as long as a file system takes.
+type Checker interface{ Check() error }
 
 // Step is a step on the way to the end of a child.
 type Step uint8
