@@ -25,6 +25,7 @@ const defaultUmask = 0o177
 type options struct {
 	configFile string // -f
 	allConfig  bool   // -e: missing include files are errors
+	namespace  string // -s: network namespace, over the one in the file
 	configID   string // -i: selects @ID lines; empty: the host's name
 
 	vrrp, check bool // -P, -C: only that part; both or none: everything
@@ -183,7 +184,7 @@ func (c *commandLine) define() {
 	f.BoolP(flagGenhash, "T", false, "")
 	f.BoolVarP(&o.snmp, "snmp", "x", false, "")
 	f.StringVarP(&o.snmpSocket, "snmp-agent-socket", "A", "", "")
-	f.StringP("namespace", "s", "", "")
+	f.StringVarP(&o.namespace, "namespace", "s", "", "")
 	f.BoolVarP(&o.coreDump, "core-dump", "m", false, "")
 	attached(&o.corePattern, "core-dump-pattern", "M")
 	f.BoolVarP(&o.allConfig, "all-config", "e", false, "")
@@ -248,9 +249,6 @@ func (c *commandLine) act(flag, value string) (exit int, done bool) {
 		return c.explain(strings.TrimPrefix(value, optionalArg)), true
 	case "log-file":
 		c.fail("-g requires configure option --enable-log-file: Holdfast logs to syslog, and with -n -l to standard error")
-	case "namespace":
-		// In another network it would take the addresses of this one.
-		c.fail("-s: network namespaces are not served: start Holdfast inside of %s", value)
 	case "config-test":
 		c.opts.configTest = true
 		c.opts.configTestLog = strings.TrimPrefix(c.opts.configTestLog, optionalArg)

@@ -75,6 +75,7 @@ Running:
   -p, --pid=FILE               pid file (/run/keepalived.pid)
   -r, --vrrp_pid=FILE          second pid file (/run/vrrp.pid)
   -u, --umask=MASK             for dump files, octal with a leading 0 (0177)
+  -s, --namespace=NAME         run in the network namespace NAME
       --ignore-sigint          do not end on SIGINT (Ctrl-C)
       --all                    run even when nothing is configured
 
@@ -125,6 +126,5 @@ Accepted so that command lines need no change, without effect here:
 Known, but not served; the program ends with status 1:
   -C, --check                  health checking alone: use keepalived -C
   -g, --log-file[=FILE]        logging to a file
-  -s, --namespace=NAME         another network: start the program in it
   -T, --genhash                the genhash tool
 `

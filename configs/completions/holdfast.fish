@@ -67,6 +67,7 @@ for program in holdfast keepalived hapee-vrrp
 	complete -c $program -s p -l pid -r -F -d 'pid file (/run/keepalived.pid)'
 	complete -c $program -s r -l vrrp_pid -r -F -d 'second pid file (/run/vrrp.pid)'
 	complete -c $program -s u -l umask -r -d 'for dump files, octal with a leading 0 (0177)'
+	complete -c $program -s s -l namespace -r -f -a '(ls /run/netns 2>/dev/null)' -d 'run in the network namespace NAME'
 	complete -c $program -l ignore-sigint -d 'do not end on SIGINT (Ctrl-C)'
 	complete -c $program -l all -d 'run even when nothing is configured'
 	complete -c $program -s V -l dont-release-vrrp -d 'keep addresses and send nothing when stopping'
@@ -98,6 +99,5 @@ for program in holdfast keepalived hapee-vrrp
 	complete -c $program -s M -l core-dump-pattern -d 'left to the system'
 	complete -c $program -s C -l check -d 'health checking alone: use keepalived -C'
 	complete -c $program -s g -l log-file -F -d 'logging to a file'
-	complete -c $program -s s -l namespace -r -f -a '(ls /run/netns 2>/dev/null)' -d 'another network: start the program in it'
 	complete -c $program -s T -l genhash -d 'the genhash tool'
 end

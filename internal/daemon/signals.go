@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/holdfast-ha/holdfast/internal/process"
 )
 
 // Signals and what they ask for.
@@ -11,8 +13,8 @@ const (
 	sigReload     = syscall.SIGHUP
 	sigData       = syscall.SIGUSR1
 	sigStats      = syscall.SIGUSR2
-	sigStatsClear = syscall.Signal(63) // SIGRTMAX-1
-	sigJSON       = syscall.Signal(36) // SIGRTMIN+2
+	sigStatsClear = process.StatsClearSignal
+	sigJSON       = process.JSONSignal
 )
 
 // Signals delivers those that mean something; the others that would end the
