@@ -117,7 +117,7 @@ func New(cfg *config.Config, opt Options) *Daemon {
 		promoted: map[string]*promotion{}, vips: map[netip.Addr]bool{},
 		scripts: map[string]*scriptTracker{}, verdicts: map[trackKey]verdict{}, watchers: map[trackKey][]watch{},
 	}
-	d.sockets = &sockets{open: map[netio.Spec]*socket{}, log: d.log}
+	d.sockets = &sockets{open: map[netio.Spec]*socket{}, size: d.sizeBuffer, log: d.log}
 	d.keeper = newKeeper(opt.ReplayFile, d.log)
 	d.undo = &undoFile{path: opt.UndoFile, log: d.log}
 	return d

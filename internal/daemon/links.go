@@ -306,10 +306,6 @@ func (d *Daemon) connect(m *member, set *settings, l *kernel.Link, src netip.Add
 	return d.sockets.attach(m, s)
 }
 
-// receiveBuffer has room for a thousand packets: while a flood of bad ones comes
-// faster than they are read, the good ones must not be those that are dropped.
-const receiveBuffer = 1 << 20
-
 // socketSpec says which socket serves the instance; false: none can, since the
 // interface or the source address is not there.
 func socketSpec(set *settings, l *kernel.Link, src netip.Addr) (netio.Spec, bool) {

@@ -79,7 +79,7 @@ func (sv *survey) instance(m *member) dump.Instance {
 		VRID: c.VRID, Priority: c.Priority, AdvertInterval: c.AdvertInt, LastAdvert: timeOf(m.lastSent.Load()),
 		Accept: c.Accept, NoPreempt: c.NoPreempt, PreemptDelay: c.PreemptDelay, PromoteSecondaries: c.PromoteSecondaries,
 		Auth: auths[c.Auth], V3ChecksumAsV2: c.V3ChecksumAsV2, ReceiveBuffer: int(c.More.KernelRxBuf), Debug: c.Debug,
-		Tracked:   tracked(c.TrackInterfaces, c.TrackScripts, c.More.TrackFiles, c.TrackProcesses),
+		Tracked:   tracked(c.TrackInterfaces, c.TrackScripts, c.More.TrackFiles, c.TrackProcesses, c.More.TrackBFD),
 		SMTPAlert: c.SMTPAlert, NotifyDelete: c.Notify.DeletedSet, Notify: notifyOf(&c.Notify),
 		PriorityChanges: c.More.PriorityChanges,
 	}
@@ -138,6 +138,9 @@ func (sv *survey) running(i *dump.Instance, set *settings, v *fsm.View) {
 
 func unicast(i *dump.Instance, c *config.Instance) {
 	i.Unicast, i.UnicastTTL, i.CheckUnicastSrc = c.Unicast, c.UnicastTTL, c.CheckUnicastSrc
+	if c.UnicastTTL < 0 && !c.IPv6 {
+		i.UnicastTTL = advert.TTL
+	}
 	if c.Unicast && len(c.Peers) == 0 { // it is in FAULT for that
 		i.Unicast, i.UnicastFallback, i.UnicastFault = false, true, true
 	}

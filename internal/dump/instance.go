@@ -234,4 +234,5 @@ func (p *printer) instanceTracked(t *Tracked, processes string) {
 	p.tracks("Tracked scripts", "", t.Scripts)
 	p.tracks("Tracked files", ",", t.Files)
 	p.tracks(processes, ",", t.Processes)
+	p.tracks("Tracked BFDs", ":", t.BFDs)
 }

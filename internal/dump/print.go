@@ -25,6 +25,7 @@ func (d *Data) Text(transient bool) []byte {
 	p.section("VRRP Scripts", len(d.Scripts), func(i int) { p.script(&d.Scripts[i]) })
 	p.section("VRRP Track files", len(d.Files), func(i int) { p.file(&d.Files[i]) })
 	p.section("VRRP Track processes", len(d.Processes), func(i int) { p.process(&d.Processes[i]) })
+	p.section("VRRP Track BFDs", len(d.BFDs), func(i int) { p.bfd(&d.BFDs[i]) })
 	p.section("Interfaces", len(d.Interfaces), func(i int) { p.iface(&d.Interfaces[i]) })
 	if d.Past && transient {
 		p.past(d)

@@ -19,6 +19,7 @@ type Data struct {
 	Scripts                   []Script
 	Files                     []TrackFile
 	Processes                 []Process
+	BFDs                      []BFD
 	Interfaces                []Interface
 	Timers                    []Timers
 	Past                      bool // print what keepalived does not know: journals and timers
@@ -187,7 +188,7 @@ type Peer struct {
 
 // Tracked are the track_* blocks of an instance or a group.
 type Tracked struct {
-	Interfaces, Scripts, Files, Processes []Track
+	Interfaces, Scripts, Files, Processes, BFDs []Track
 }
 
 // Track is one line of a track_* block, or of the list of those who track.
@@ -288,6 +289,15 @@ type Process struct {
 	ForkTimer, TerminateTimer bool // a delay is running
 	FullCommand               bool
 	TrackedBy                 []Track
+}
+
+// BFD is a bfd_instance that is there for VRRP.
+type BFD struct {
+	Name      string
+	Weight    int
+	Reverse   bool
+	Up        bool
+	TrackedBy []Track
 }
 
 // Interface is a network interface.
