@@ -10,6 +10,7 @@ func (d *Data) JSON(version int) []byte {
 		return nil
 	}
 	j := &jsonWriter{}
+	j.b.Grow(2048 * len(d.Instances)) // about
 	if version >= 2 {
 		j.raw(`{"vrrp":`)
 	}
