@@ -61,6 +61,8 @@ type options struct {
 	testFormat    findings.Format // --config-test-format, ours
 	testHost      string          // --config-test-host, ours; "": this machine
 	testHostDump  bool            // --config-test-host-dump, ours
+	diffOld       string          // --config-diff, ours: compare this file ...
+	diffNew       string          // ... with this one; "": do not
 	configFD      int             // --config-fd; -1: none
 
 	strictCompat    bool   // --strict-compat, ours
@@ -95,6 +97,9 @@ const (
 	flagTestHost   = testPrefix + "host"
 )
 
+// flagDiff takes two words, as diff(1) does. No abbreviation stands for it.
+const flagDiff = "config-diff"
+
 // flagRecord is not abbreviated either: --re is keepalived's --release-vips.
 const flagRecord = "record"
 
@@ -115,6 +120,7 @@ func parseFlags(args []string, stdout, stderr io.Writer) (opts options, exit int
 	if exit, done = c.scan(args); done {
 		return opts, exit, true
 	}
+	c.takeDiff()
 	if len(c.words) > 0 {
 		fmt.Fprintf(stdout, "Unexpected argument(s): %s \n", strings.Join(c.words, " "))
 	}
@@ -199,6 +205,7 @@ func (c *commandLine) define() {
 	f.BoolVar(&o.logScriptOutput, "log-script-output", false, "")
 	f.StringVar(&o.record, flagRecord, "", "")
 	f.String(flagTestFormat, "", "")
+	f.StringVar(&o.diffOld, flagDiff, "", "")
 	f.StringVar(&o.testHost, flagTestHost, "", "")
 	f.BoolVar(&o.testHostDump, "config-test-host-dump", false, "")
 	attached(new(string), flagExplain, "")
@@ -264,6 +271,18 @@ func (c *commandLine) act(flag, value string) (exit int, done bool) {
 		c.opts.coreDump = true
 	}
 	return 0, false
+}
+
+// takeDiff takes the second file of --config-diff from the words that are no
+// options.
+func (c *commandLine) takeDiff() {
+	switch {
+	case c.opts.diffOld == "":
+	case len(c.words) == 0:
+		c.fail("--%s wants two files, the old and the new one", flagDiff)
+	default:
+		c.opts.diffNew, c.words = c.words[0], c.words[1:]
+	}
 }
 
 // explain tells of a word of the configuration.

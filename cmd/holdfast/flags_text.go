@@ -106,6 +106,9 @@ Only in Holdfast:
       --config-test-host=FILE  with -t: the host is as FILE describes; with
                                  "none", all that is named is there
       --config-test-host-dump  describe this machine for --config-test-host
+      --config-diff=OLD        with a second file: tell what a reload from OLD
+                                 to that would change, and end with status 0
+                                 (nothing), 1 (something) or 2 (cannot be run)
       --explain[=KEYWORD]      tell of a keyword or block of the configuration;
                                  without KEYWORD list the blocks
 

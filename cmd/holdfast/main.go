@@ -39,6 +39,9 @@ func main() {
 	if opts.testHostDump {
 		os.Exit(dumpHost(&opts))
 	}
+	if opts.diffNew != "" {
+		os.Exit(configDiff(&opts, os.Stdout, os.Stderr))
+	}
 	if opts.configTest {
 		os.Exit(configTest(&opts))
 	}

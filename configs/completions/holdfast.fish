@@ -85,6 +85,7 @@ for program in holdfast keepalived hapee-vrrp
 	complete -c $program -l config-test-format -r -f -a 'text pretty json sarif' -d 'with -t: text, pretty, json or sarif'
 	complete -c $program -l config-test-host -r -F -d 'with -t: the host is as FILE describes; with "none", all that is named is there'
 	complete -c $program -l config-test-host-dump -d 'describe this machine for --config-test-host'
+	complete -c $program -l config-diff -r -d 'with a second file: tell what a reload from OLD to that would change, and end with status 0 (nothing), 1 (something) or 2 (cannot be run)'
 	complete -c $program -l explain -f -a "$words_of_configuration" -d 'tell of a keyword or block of the configuration; without KEYWORD list the blocks'
 	complete -c $program -s d -l dump-conf -d 'SIGUSR1 writes keepalived.data instead'
 	complete -c $program -s X -l release-vips -d 'virtual addresses are removed at the start'
