@@ -218,7 +218,6 @@ func (c *commandLine) notes() []string {
 		{"check", "-C: health checking is not served, only VRRP runs"},
 		{"checkers_pid", "-c: there is no health checking process, its pid file is not written"},
 		{"bfd_pid", "-b: there is no BFD process, its pid file is not written"},
-		{"dump-conf", "-d: the configuration is not logged, ask for keepalived.data by SIGUSR1"},
 		{"release-vips", "-X: virtual addresses that others set are removed at the start, and only then"},
 		{"snmp", "-x: SNMP is not served"},
 		{"snmp-agent-socket", "-A: SNMP is not served"},

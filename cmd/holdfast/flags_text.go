@@ -85,6 +85,7 @@ Addresses:
 
 Logging:
   -D, --log-detail             say more; given twice, say still more
+  -d, --dump-conf              log what the configuration means
   -l, --log-console            with -n, log to standard error too
   -G, --no-syslog              do not log to syslog
   -S, --log-facility=NAME      0-7, local0-local7, user or daemon (daemon)
@@ -113,7 +114,6 @@ Only in Holdfast:
                                  without KEYWORD list the blocks
 
 Accepted so that command lines need no change, without effect here:
-  -d, --dump-conf              SIGUSR1 writes keepalived.data instead
   -X, --release-vips           virtual addresses are removed at the start
   -B, --no_bfd                 there is no BFD process
   -I, --dont-release-ipvs      there are no virtual servers

@@ -146,7 +146,7 @@ func (p *program) hold() int {
 	d := daemon.New(cfg, daemon.Options{
 		ConfigFile: opts.configFile, Load: load, Log: log, Detail: opts.detail > 0,
 		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
-		IgnoreInterrupt: opts.ignoreSigint, Umask: umask(opts, cfg), Version: version,
+		IgnoreInterrupt: opts.ignoreSigint, DumpConfig: opts.dumpConf, Umask: umask(opts, cfg), Version: version,
 		LogScriptOutput: opts.logScriptOutput,
 		Record:          opts.record, Started: p.back.Ready, Signals: p.signals,
 		ReplayFile: strings.TrimSuffix(paths[0], ".pid") + ".replay",

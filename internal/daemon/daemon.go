@@ -33,6 +33,7 @@ type Options struct {
 	LogAddresses    bool // --address-monitoring
 	// IgnoreInterrupt: SIGINT does not stop the daemon.
 	IgnoreInterrupt bool
+	DumpConfig      bool // --dump-conf: log what the configuration means
 	Umask           int    // of dump files
 	Record          string // --record: the file; "": nothing is recorded
 	// ReplayFile is where numbers of adverts outlive the daemon; "": nowhere.
@@ -145,6 +146,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 		return err
 	}
 	d.log.infof("Startup complete")
+	if d.opt.DumpConfig {
+		d.logData()
+	}
 	process.Ready(d.status())
 	if err := d.opt.Started(); err != nil {
 		d.log.infof("%v", err)

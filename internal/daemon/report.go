@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"strings"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/dump"
@@ -97,6 +98,13 @@ func (d *Daemon) writeData() {
 	}
 	d.write(path(true), g.ParentText)
 	d.write(path(false), func() []byte { return data.Text(true) })
+}
+
+// logData logs what keepalived.data would hold, without what changes by itself.
+func (d *Daemon) logData() {
+	for line := range strings.Lines(string(d.survey(false).data().Text(false))) {
+		d.log.infof("%s", strings.TrimSuffix(line, "\n"))
+	}
 }
 
 // writeStats writes keepalived.stats; clearAfter sets the counters to zero in
