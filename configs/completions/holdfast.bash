@@ -60,9 +60,9 @@ _holdfast_words='
 _holdfast_options='
 	--use-file -f --config-id -i --all-config -e --config-test -t --dont-fork -n --vrrp -P --pid -p --vrrp_pid -r
 	--umask -u --namespace -s --ignore-sigint --all --dont-release-vrrp -V --address-monitoring -a --log-detail -D
-	--log-console -l --no-syslog -G --log-facility -S --version -v --help -h --signum --strict-compat
-	--log-script-output --record --config-test-format --config-test-host --config-test-host-dump --config-diff
-	--explain --dump-conf -d --release-vips -X --no_bfd -B --dont-release-ipvs -I --dont-respawn -R --checkers_pid
+	--dump-conf -d --log-console -l --no-syslog -G --log-facility -S --version -v --help -h --signum
+	--strict-compat --log-script-output --record --config-test-format --config-test-host --config-test-host-dump
+	--config-diff --explain --release-vips -X --no_bfd -B --dont-release-ipvs -I --dont-respawn -R --checkers_pid
 	-c --bfd_pid -b --snmp -x --snmp-agent-socket -A --core-dump -m --core-dump-pattern -M --check -C --log-file
 	-g --genhash -T'
 
