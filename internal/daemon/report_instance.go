@@ -70,7 +70,7 @@ func (sv *survey) instance(m *member) dump.Instance {
 	c := set.cfg
 	i := dump.Instance{
 		Name: c.Name, Version: c.Version, IPv6: c.IPv6, State: sv.state(m), Wants: sv.wants(m, set, &v),
-		Interface: c.Interface, DontTrackPrimary: c.DontTrackPrimary, SkipCheckAdvAddr: c.SkipCheckAdvAddr,
+		Interface: c.Interface, VRF: c.More.VRF, DontTrackPrimary: c.DontTrackPrimary, SkipCheckAdvAddr: c.SkipCheckAdvAddr,
 		NoVirtualIPAddress: c.NoVirtualIPAddress, Strict: c.Strict,
 		SourceConfigured: c.SourceIP.IsValid(), Multicast: set.expect.Group,
 		GARP: garpOf(&c.GARP), GARPExtra: c.More.GARPExtra, GARPExtraAll: c.More.GARPExtraAll,

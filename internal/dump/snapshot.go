@@ -81,6 +81,7 @@ type Instance struct {
 	Interface          string   // "": not configured
 	Virtual            *Virtual // its own virtual link; nil: none
 	VirtualAddresses   bool     // use_vmac_addr
+	VRF                string   // of unicast without an interface
 	DontTrackPrimary   bool
 	SkipCheckAdvAddr   bool
 	NoVirtualIPAddress bool // no_virtual_ipaddress
