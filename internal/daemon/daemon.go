@@ -33,7 +33,7 @@ type Options struct {
 	LogAddresses    bool // --address-monitoring
 	// IgnoreInterrupt: SIGINT does not stop the daemon.
 	IgnoreInterrupt bool
-	DumpConfig      bool // --dump-conf: log what the configuration means
+	DumpConfig      bool   // --dump-conf: log what the configuration means
 	Umask           int    // of dump files
 	Record          string // --record: the file; "": nothing is recorded
 	// ReplayFile is where numbers of adverts outlive the daemon; "": nowhere.
@@ -260,19 +260,6 @@ func (d *Daemon) begin() error {
 	d.track(d.cfg)
 	d.plan(d.cfg)
 	return nil
-}
-
-// clean removes what a run that crashed has left: the addresses of instances
-// that are Backup until they are elected.
-func (d *Daemon) clean(lay *layout) {
-	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
-	defer cancel()
-	for _, c := range d.cfg.Instances {
-		set := translate(c, nil, lay.seats[c], d.opt.StrictCompat)
-		for _, o := range kernel.CleanStale(ctx, d.kern, set.objects).Removed {
-			d.log.infof("(%s) removed %v %v: left there by an earlier run", c.Name, o.Kind(), o)
-		}
-	}
 }
 
 // shutdown gives up every address in good order: priority 0 first.
