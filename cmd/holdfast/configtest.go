@@ -53,7 +53,7 @@ func testConfig(opts *options) (status int, err error) {
 func testOptions(opts *options) config.Options {
 	return config.Options{
 		ConfigID: opts.configID, Test: true, Detail: opts.detail > 0, StrictCompat: opts.strictCompat, AllConfig: opts.allConfig,
-		Host: config.System(),
+		NetNS: opts.namespace, Host: config.System(),
 	}
 }
 

@@ -110,6 +110,7 @@ func TestReloadTouchesOnlyWhatChanged(t *testing.T) {
 	})
 	t.Run("an address moves from one instance to the other", func(t *testing.T) {
 		n.reload(fast("VI_1", 51, 100, "", vip, "192.0.2.102/24") + fast("VI_2", 52, 100, "", "192.0.2.101/24"))
+		n.waitLog("0 instances unchanged, 2 changed (VI_1: +192.0.2.102/24; VI_2: -192.0.2.102/24), 0 added, 0 removed")
 		for _, a := range []string{vip, "192.0.2.101", "192.0.2.102"} {
 			n.waitAddr(a, true)
 		}

@@ -25,6 +25,7 @@ const defaultUmask = 0o177
 type options struct {
 	configFile string // -f
 	allConfig  bool   // -e: missing include files are errors
+	namespace  string // -s: network namespace, over the one in the file
 	configID   string // -i: selects @ID lines; empty: the host's name
 
 	vrrp, check bool // -P, -C: only that part; both or none: everything
@@ -60,6 +61,8 @@ type options struct {
 	testFormat    findings.Format // --config-test-format, ours
 	testHost      string          // --config-test-host, ours; "": this machine
 	testHostDump  bool            // --config-test-host-dump, ours
+	diffOld       string          // --config-diff, ours: compare this file ...
+	diffNew       string          // ... with this one; "": do not
 	configFD      int             // --config-fd; -1: none
 
 	strictCompat    bool   // --strict-compat, ours
@@ -95,6 +98,9 @@ const (
 	flagTestHost   = testPrefix + "host"
 )
 
+// flagDiff takes two words, as diff(1) does. No abbreviation stands for it.
+const flagDiff = "config-diff"
+
 // flagRecord is not abbreviated either: --re is keepalived's --release-vips.
 const flagRecord = "record"
 
@@ -115,6 +121,7 @@ func parseFlags(args []string, stdout, stderr io.Writer) (opts options, exit int
 	if exit, done = c.scan(args); done {
 		return opts, exit, true
 	}
+	c.takeDiff()
 	if len(c.words) > 0 {
 		fmt.Fprintf(stdout, "Unexpected argument(s): %s \n", strings.Join(c.words, " "))
 	}
@@ -184,7 +191,7 @@ func (c *commandLine) define() {
 	f.BoolP(flagGenhash, "T", false, "")
 	f.BoolVarP(&o.snmp, "snmp", "x", false, "")
 	f.StringVarP(&o.snmpSocket, "snmp-agent-socket", "A", "", "")
-	f.StringP("namespace", "s", "", "")
+	f.StringVarP(&o.namespace, "namespace", "s", "", "")
 	f.BoolVarP(&o.coreDump, "core-dump", "m", false, "")
 	attached(&o.corePattern, "core-dump-pattern", "M")
 	f.BoolVarP(&o.allConfig, "all-config", "e", false, "")
@@ -200,6 +207,7 @@ func (c *commandLine) define() {
 	f.BoolVar(&o.leastPrivilege, "least-privilege", false, "")
 	f.StringVar(&o.record, flagRecord, "", "")
 	f.String(flagTestFormat, "", "")
+	f.StringVar(&o.diffOld, flagDiff, "", "")
 	f.StringVar(&o.testHost, flagTestHost, "", "")
 	f.BoolVar(&o.testHostDump, "config-test-host-dump", false, "")
 	attached(new(string), flagExplain, "")
@@ -212,7 +220,6 @@ func (c *commandLine) notes() []string {
 		{"check", "-C: health checking is not served, only VRRP runs"},
 		{"checkers_pid", "-c: there is no health checking process, its pid file is not written"},
 		{"bfd_pid", "-b: there is no BFD process, its pid file is not written"},
-		{"dump-conf", "-d: the configuration is not logged, ask for keepalived.data by SIGUSR1"},
 		{"release-vips", "-X: virtual addresses that others set are removed at the start, and only then"},
 		{"snmp", "-x: SNMP is not served"},
 		{"snmp-agent-socket", "-A: SNMP is not served"},
@@ -250,9 +257,6 @@ func (c *commandLine) act(flag, value string) (exit int, done bool) {
 		return c.explain(strings.TrimPrefix(value, optionalArg)), true
 	case "log-file":
 		c.fail("-g requires configure option --enable-log-file: Holdfast logs to syslog, and with -n -l to standard error")
-	case "namespace":
-		// In another network it would take the addresses of this one.
-		c.fail("-s: network namespaces are not served: start Holdfast inside of %s", value)
 	case "config-test":
 		c.opts.configTest = true
 		c.opts.configTestLog = strings.TrimPrefix(c.opts.configTestLog, optionalArg)
@@ -268,6 +272,18 @@ func (c *commandLine) act(flag, value string) (exit int, done bool) {
 		c.opts.coreDump = true
 	}
 	return 0, false
+}
+
+// takeDiff takes the second file of --config-diff from the words that are no
+// options.
+func (c *commandLine) takeDiff() {
+	switch {
+	case c.opts.diffOld == "":
+	case len(c.words) == 0:
+		c.fail("--%s wants two files, the old and the new one", flagDiff)
+	default:
+		c.opts.diffNew, c.words = c.words[0], c.words[1:]
+	}
 }
 
 // explain tells of a word of the configuration.

@@ -95,7 +95,7 @@ func (c *commandLine) find(name string) *pflag.Flag {
 	var found *pflag.Flag
 	n := 0
 	c.flags.VisitAll(func(f *pflag.Flag) {
-		if strings.HasPrefix(f.Name, name) && !strings.HasPrefix(f.Name, testPrefix) && f.Name != flagRecord {
+		if strings.HasPrefix(f.Name, name) && !strings.HasPrefix(f.Name, testPrefix) && f.Name != flagRecord && f.Name != flagDiff {
 			found = f
 			n++
 		}

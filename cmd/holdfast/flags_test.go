@@ -153,7 +153,6 @@ func TestParseFlagsMessages(t *testing.T) {
 		{args: []string{"-C"}, stderr: "-C asks for health checking alone", exit: 1, done: true},
 		{args: []string{"-C", "-h"}, stderr: usage, done: true},
 		{args: []string{"--config-test-format=xml"}, stderr: "unknown format 'xml'", exit: 1, done: true},
-		{args: []string{"-s", "blue"}, stderr: "-s: network namespaces are not served", exit: 1, done: true},
 	} {
 		var stdout, stderr bytes.Buffer
 		_, exit, done := parseFlags(append([]string{"holdfast"}, tt.args...), &stdout, &stderr)

@@ -75,6 +75,7 @@ Running:
   -p, --pid=FILE               pid file (/run/keepalived.pid)
   -r, --vrrp_pid=FILE          second pid file (/run/vrrp.pid)
   -u, --umask=MASK             for dump files, octal with a leading 0 (0177)
+  -s, --namespace=NAME         run in the network namespace NAME
       --ignore-sigint          do not end on SIGINT (Ctrl-C)
       --all                    run even when nothing is configured
 
@@ -84,6 +85,7 @@ Addresses:
 
 Logging:
   -D, --log-detail             say more; given twice, say still more
+  -d, --dump-conf              log what the configuration means
   -l, --log-console            with -n, log to standard error too
   -G, --no-syslog              do not log to syslog
   -S, --log-facility=NAME      0-7, local0-local7, user or daemon (daemon)
@@ -108,11 +110,13 @@ Only in Holdfast:
       --config-test-host=FILE  with -t: the host is as FILE describes; with
                                  "none", all that is named is there
       --config-test-host-dump  describe this machine for --config-test-host
+      --config-diff=OLD        with a second file: tell what a reload from OLD
+                                 to that would change, and end with status 0
+                                 (nothing), 1 (something) or 2 (cannot be run)
       --explain[=KEYWORD]      tell of a keyword or block of the configuration;
                                  without KEYWORD list the blocks
 
 Accepted so that command lines need no change, without effect here:
-  -d, --dump-conf              SIGUSR1 writes keepalived.data instead
   -X, --release-vips           virtual addresses are removed at the start
   -B, --no_bfd                 there is no BFD process
   -I, --dont-release-ipvs      there are no virtual servers
@@ -128,6 +132,5 @@ Accepted so that command lines need no change, without effect here:
 Known, but not served; the program ends with status 1:
   -C, --check                  health checking alone: use keepalived -C
   -g, --log-file[=FILE]        logging to a file
-  -s, --namespace=NAME         another network: start the program in it
   -T, --genhash                the genhash tool
 `

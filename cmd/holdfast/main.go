@@ -40,6 +40,9 @@ func main() {
 	if opts.testHostDump {
 		os.Exit(dumpHost(&opts))
 	}
+	if opts.diffNew != "" {
+		os.Exit(configDiff(&opts, os.Stdout, os.Stderr))
+	}
 	if opts.configTest {
 		os.Exit(configTest(&opts))
 	}
@@ -62,17 +65,20 @@ func run(opts *options) int {
 	if !opts.dontFork {
 		absolute(opts)
 	}
-	signals := daemon.Listen()
-	log, stop := startLog(opts)
-	defer stop()
-	return (&program{opts: opts, log: log, back: back, signals: signals}).hold()
+	p := newProgram(opts)
+	p.back, p.entered, p.signals = back, process.Entered(), daemon.Listen()
+	defer p.lines.Close(time.Second)
+	return p.hold()
 }
 
 // program is a run of the daemon.
 type program struct {
-	opts *options
-	log  *slog.Logger
-	back *process.Background // nil: in the foreground
+	opts  *options
+	log   *slog.Logger
+	lines *logs.Log           // what log writes to; started when its name is known
+	back  *process.Background // nil: in the foreground
+	// entered is the network namespace that this process was made to be in.
+	entered string
 
 	signals *daemon.Signals
 	given   privilege.Set // capabilities that were given up
@@ -97,15 +103,14 @@ func absolute(opts *options) {
 	}
 }
 
-// startLog returns the log and what flushes it at the end.
-func startLog(opts *options) (*slog.Logger, func()) {
-	o := logs.Options{Ident: "Keepalived_vrrp", Facility: opts.facility, Detail: opts.detail, Syslog: !opts.noSyslog}
+// newProgram makes a program with its log.
+func newProgram(opts *options) *program {
+	o := logs.Options{Ident: process.Ident("", ""), Facility: opts.facility, Detail: opts.detail, Syslog: !opts.noSyslog}
 	if opts.logConsole && opts.dontFork {
 		o.Console = os.Stderr
 	}
 	l := logs.New(o)
-	l.Start()
-	return slog.New(l), func() { _ = l.Close(time.Second) }
+	return &program{opts: opts, lines: l, log: slog.New(l)}
 }
 
 // hold loads the configuration, locks the pid files and runs the daemon.
@@ -123,6 +128,10 @@ func (p *program) hold() int {
 	first := load.Read(false)
 	cfg, diags := first.Config, first.Diagnostics
 	log.Info("Configuration file " + opts.configFile)
+	if err := p.settle(cfg); err != nil {
+		return p.outside(err)
+	}
+	defer p.leave()
 	daemon.LogDiagnostics(log, diags)
 	if first.Moving != "" {
 		log.Warn(first.Moving + " is still being written: starting with what it holds now")
@@ -147,7 +156,7 @@ func (p *program) hold() int {
 	d := daemon.New(cfg, daemon.Options{
 		ConfigFile: opts.configFile, Load: load, Log: log, Detail: opts.detail > 0,
 		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
-		IgnoreInterrupt: opts.ignoreSigint, Umask: umask(opts, cfg), Version: version,
+		IgnoreInterrupt: opts.ignoreSigint, DumpConfig: opts.dumpConf, Umask: umask(opts, cfg), Version: version,
 		LogScriptOutput: opts.logScriptOutput, LeastPrivilege: opts.leastPrivilege,
 		Record: opts.record, Started: p.back.Ready, Signals: p.signals,
 		ReplayFile: strings.TrimSuffix(paths[0], ".pid") + ".replay",

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ var globalKeywords = &table[*Global]{rows: []keyword[*Global]{
 		set: switchOn(func(g *Global) *bool { return &g.More.LinkbeatPolling }),
 	},
 	{
-		name: "net_namespace", args: "NAME", status: pending, doc: "Run in a network namespace.", example: "net_namespace blue",
+		name: "net_namespace", args: "NAME", doc: "Run in a network namespace.", example: "net_namespace blue",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			once(a, &g.More.NetNS, "net_namespace name missing - ignoring", "Duplicate net_namespace definition %s - ignoring")
 			g.UsePidDir = g.UsePidDir || g.More.NetNS != ""
@@ -35,11 +36,13 @@ var globalKeywords = &table[*Global]{rows: []keyword[*Global]{
 	},
 	{
 		name: "net_namespace_ipvs", args: "[NAME]", status: ignored, doc: "Network namespace of the virtual servers.", example: "net_namespace_ipvs",
-		set: func(l *loader, _ *Global, a *syntax.Args) {
-			if w, ok := a.Next(); ok && l.noted["net_namespace_ipvs"] {
+		set: func(_ *loader, g *Global, a *syntax.Args) {
+			w, ok := a.Next()
+			if g.More.NetNSIPVS == "" {
+				g.More.NetNSIPVS = cmp.Or(w, "(default)")
+			} else if ok {
 				a.Report(syntax.General, "Duplicate net_namespace_ipvs definition %s - ignoring", w)
 			}
-			l.noted["net_namespace_ipvs"] = true
 		},
 	},
 	{

@@ -64,7 +64,7 @@ var globalFiles = []keyword[*Global]{
 		},
 	},
 	{
-		name: "data_use_instance", args: "[BOOL]", status: pending, doc: "Put instance and network namespace into the names of the dumps.", example: "data_use_instance true",
+		name: "data_use_instance", args: "[BOOL]", doc: "Put instance and network namespace into the names of the dumps.", example: "data_use_instance true",
 		set: boolean(func(g *Global) *bool { return &g.More.DataUseInstance }),
 	},
 	{
@@ -78,15 +78,15 @@ var globalFiles = []keyword[*Global]{
 		},
 	},
 	{
-		name: "state_dump_file", args: "FILE", since: "2.2.8", status: pending, doc: "Where the state is dumped.", example: "state_dump_file keepalived.data",
+		name: "state_dump_file", args: "FILE", since: "2.2.8", doc: "Where the state is dumped.", example: "state_dump_file keepalived.data",
 		set: oneArgument(func(g *Global) *string { return &g.More.StateDumpFile }, "state_dump_file invalid"),
 	},
 	{
-		name: "stats_dump_file", args: "FILE", since: "2.2.8", status: pending, doc: "Where the statistics are dumped.", example: "stats_dump_file keepalived.stats",
+		name: "stats_dump_file", args: "FILE", since: "2.2.8", doc: "Where the statistics are dumped.", example: "stats_dump_file keepalived.stats",
 		set: oneArgument(func(g *Global) *string { return &g.More.StatsDumpFile }, "stats_dump_file invalid"),
 	},
 	{
-		name: "json_dump_file", args: "FILE", since: "2.2.8", status: pending, doc: "Where the JSON is dumped.", example: "json_dump_file keepalived.json",
+		name: "json_dump_file", args: "FILE", since: "2.2.8", doc: "Where the JSON is dumped.", example: "json_dump_file keepalived.json",
 		set: oneArgument(func(g *Global) *string { return &g.More.JSONDumpFile }, "json_dump_file invalid"),
 	},
 	{

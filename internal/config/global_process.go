@@ -67,11 +67,11 @@ var globalProcess = append(processRows(), []keyword[*Global]{
 		set: plainBool(func(g *Global) *bool { return &g.More.ProcessMonitorRcvForce }),
 	},
 	{
-		name: "vrrp_rx_bufs_policy", args: "MTU|ADVERT|BYTES", status: pending, doc: "How large the receive buffers of the VRRP sockets are.", example: "vrrp_rx_bufs_policy MTU",
+		name: "vrrp_rx_bufs_policy", args: "MTU|ADVERT|BYTES", doc: "How large the receive buffers of the VRRP sockets are.", example: "vrrp_rx_bufs_policy MTU",
 		set: setBufferPolicy,
 	},
 	{
-		name: "vrrp_rx_bufs_multiplier", args: "NUMBER", status: pending, doc: "Packets that a receive buffer holds, 3 by default.", example: "vrrp_rx_bufs_multiplier 3",
+		name: "vrrp_rx_bufs_multiplier", args: "NUMBER", doc: "Packets that a receive buffer holds, 3 by default.", example: "vrrp_rx_bufs_multiplier 3",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			if a.Left() != 1 {
 				a.Report(syntax.General, "Invalid vrrp_rx_bufs_multiplier")

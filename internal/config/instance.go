@@ -104,7 +104,7 @@ var instanceBasic = []keyword[*instanceDraft]{
 		set: setInterface,
 	},
 	{
-		name: "vrf", args: "INTERFACE", status: pending, doc: "VRF of a unicast instance without interface.", example: "vrf blue",
+		name: "vrf", args: "INTERFACE", doc: "VRF of a unicast instance without interface.", example: "vrf blue",
 		set: setVRF,
 	},
 	{

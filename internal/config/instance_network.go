@@ -116,7 +116,7 @@ var instanceNetwork = []keyword[*instanceDraft]{
 		set: instanceBool("invalid skip_check_adv_addr %s specified", func(d *instanceDraft, _ bool) { d.SkipCheckAdvAddr = true }),
 	},
 	{
-		name: "kernel_rx_buf_size", args: "BYTES", status: pending, doc: "Receive buffer of the instance's socket.", example: "kernel_rx_buf_size 65536",
+		name: "kernel_rx_buf_size", args: "BYTES", doc: "Receive buffer of the instance's socket.", example: "kernel_rx_buf_size 65536",
 		set: func(_ *loader, d *instanceDraft, a *syntax.Args) {
 			w := a.Peek()
 			if a.Left() == 1 {

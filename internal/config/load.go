@@ -128,10 +128,17 @@ func (l *loader) load(path string) {
 // enter looks up the interfaces of the network namespace that is asked for.
 // Without it keepalived ends its test and calls it a success.
 func (l *loader) enter() bool {
-	name := l.cfg.Global.More.NetNS
-	if l.opt.NetNS != "" {
-		name = l.opt.NetNS
+	g := &l.cfg.Global
+	if l.opt.NetNS != "" && g.More.NetNS != "" && g.More.NetNS != l.opt.NetNS {
+		l.report(Diagnostic{
+			Code: syntax.Log, Prefix: syntax.PrefixNone,
+			Text: fmt.Sprintf("Overriding config net_namespace '%s' with command line namespace '%s'", g.More.NetNS, l.opt.NetNS),
+		})
 	}
+	if l.opt.NetNS != "" {
+		g.More.NetNS, g.UsePidDir = l.opt.NetNS, true
+	}
+	name := g.More.NetNS
 	if name != "" && !l.opt.Host.NetNS(name) {
 		d := Diagnostic{
 			Code: syntax.Log, Prefix: syntax.PrefixNone, Text: fmt.Sprintf("network namespace '%s' does not exist", name),

@@ -109,6 +109,7 @@ func (r *routeLine) nexthops() {
 					r.a.Report(syntax.General, "Invalid weight %d specified for route", v)
 				}
 				hop.Weight = int(v)
+				hop.WeightSet = true
 			case "onlink":
 				hop.OnLink = true
 			case "encap":

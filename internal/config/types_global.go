@@ -41,6 +41,7 @@ type GlobalMore struct {
 	VMACPrefix             string // vmac_prefix
 	VMACAddrPrefix         string // vmac_addr_prefix; empty: as VMACPrefix
 	NetNS                  string // net_namespace
+	NetNSIPVS              string // net_namespace_ipvs, for dumps; "(default)": without a name
 	ReloadCheckConfig      string // reload_check_config: where its messages go; "": off
 	ReloadTimeFile         string
 	ReloadRepeat           bool

@@ -110,12 +110,13 @@ type RouteMetric struct {
 
 // NextHop is a nexthop of a route.
 type NextHop struct {
-	Via    netip.Addr
-	Dev    string
-	Weight int // 1 to 256
-	OnLink bool
-	Realms string
-	Encap  []string
+	Via       netip.Addr
+	Dev       string
+	Weight    int  // 1 to 256
+	WeightSet bool // it was written, for dumps
+	OnLink    bool
+	Realms    string
+	Encap     []string
 }
 
 // RouteMode says how a route is added beside others.

@@ -88,18 +88,10 @@ func wantedGroups(cfg *config.Config, lay *layout, strict bool) []wantedGroup {
 
 // arrangement is the change from the instances that run to those wanted.
 type arrangement struct {
-	d       *Daemon
-	old     map[identity]*member
-	keep    map[*runner]*wantedGroup // same members in the same order: it runs on
-	wanted  []wantedGroup
-	summary summary
-}
-
-// summary counts what a reload changed.
-type summary struct{ unchanged, changed, added, removed int }
-
-func (s summary) String() string {
-	return fmt.Sprintf("%d instances unchanged, %d changed, %d added, %d removed", s.unchanged, s.changed, s.added, s.removed)
+	d      *Daemon
+	old    map[identity]*member
+	keep   map[*runner]*wantedGroup // same members in the same order: it runs on
+	wanted []wantedGroup
 }
 
 // arrange makes the instances that run those of the configuration. What is
@@ -142,7 +134,6 @@ func (d *Daemon) arrange(cfg *config.Config, lay *layout, first bool) error {
 		}
 		d.delayed = d.started.Add(delay)
 	} else {
-		d.log.infof("Reload: %s", a.summary)
 		delay = d.adjustDelay(&old.Global, &cfg.Global)
 	}
 	return a.launch(delay, first)
@@ -228,7 +219,6 @@ func (a *arrangement) dissolve() map[identity]carried {
 				as = fsm.Deleted
 			}
 			r.post(m.id, fsm.Stop{As: as})
-			a.summary.removed++
 		}
 		if !r.stop(time.Now().Add(kernelTimeout)) {
 			a.d.log.alertf("the kernel is slow to release addresses; the reload goes on")
@@ -333,7 +323,6 @@ func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runne
 		if !ok {
 			m = &member{holder: kernel.NewHolder(d.kern)}
 			m.set.Store(s)
-			a.summary.added++
 		}
 		m.runner, m.id = r, id
 		m.looking.Store(false) // the hands that were asked are gone
@@ -379,10 +368,8 @@ const (
 func (a *arrangement) update(m *member, s *settings) {
 	old := m.set.Swap(s)
 	if sameProtocol(old, s) {
-		a.summary.unchanged++
 		return
 	}
-	a.summary.changed++
 	for _, gone := range kernel.Without(old.objects, s.objects) {
 		if x, ok := gone.(kernel.Address); ok {
 			a.d.log.infof("(%s) ip address %s dev %s, no longer exist", s.cfg.Name, x.Prefix, x.Link)

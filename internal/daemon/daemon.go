@@ -36,6 +36,7 @@ type Options struct {
 	LogAddresses   bool // --address-monitoring
 	// IgnoreInterrupt: SIGINT does not stop the daemon.
 	IgnoreInterrupt bool
+	DumpConfig      bool   // --dump-conf: log what the configuration means
 	Umask           int    // of dump files
 	Record          string // --record: the file; "": nothing is recorded
 	// ReplayFile is where numbers of adverts outlive the daemon; "": nowhere.
@@ -121,7 +122,7 @@ func New(cfg *config.Config, opt Options) *Daemon {
 		promoted: map[string]int{}, vips: map[netip.Addr]bool{},
 		scripts: map[string]*scriptTracker{}, verdicts: map[trackKey]verdict{}, watchers: map[trackKey][]watch{},
 	}
-	d.sockets = &sockets{open: map[netio.Spec]*socket{}, log: d.log}
+	d.sockets = &sockets{open: map[netio.Spec]*socket{}, size: d.sizeBuffer, log: d.log}
 	d.keeper = newKeeper(opt.ReplayFile, d.log)
 	d.undo = &undoFile{path: opt.UndoFile, log: d.log}
 	return d
@@ -149,6 +150,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 		return err
 	}
 	d.log.infof("Startup complete")
+	if d.opt.DumpConfig {
+		d.logData()
+	}
 	process.Ready(d.status())
 	if err := d.opt.Started(); err != nil {
 		d.log.infof("%v", err)
@@ -263,19 +267,6 @@ func (d *Daemon) begin() error {
 	d.track(d.cfg)
 	d.plan(d.cfg)
 	return nil
-}
-
-// clean removes what a run that crashed has left: the addresses of instances
-// that are Backup until they are elected.
-func (d *Daemon) clean(lay *layout) {
-	ctx, cancel := context.WithTimeout(context.Background(), kernelTimeout)
-	defer cancel()
-	for _, c := range d.cfg.Instances {
-		set := translate(c, nil, lay.seats[c], d.opt.StrictCompat)
-		for _, o := range kernel.CleanStale(ctx, d.kern, set.objects).Removed {
-			d.log.infof("(%s) removed %v %v: left there by an earlier run", c.Name, o.Kind(), o)
-		}
-	}
 }
 
 // shutdown gives up every address in good order: priority 0 first.

@@ -85,7 +85,7 @@ func plan(cfg *config.Config, pic *kernel.Picture, old *layout, strict bool) *la
 		}
 	}
 	for _, c := range cfg.Instances {
-		p.lay.seats[c] = &seat{iface: c.Interface, extra: map[ground]string{}}
+		p.lay.seats[c] = &seat{iface: cmp.Or(c.Interface, c.More.VRF), extra: map[ground]string{}}
 	}
 	for _, c := range cfg.Instances { // first: others may share them
 		if c.UseVMAC || c.More.IPVLAN {
@@ -257,7 +257,7 @@ func (s *seat) extraLinks(addresses []kernel.Address, all bool) []string {
 
 // concerns tells whether the state of an interface matters to the instance.
 func (s *seat) concerns(c *config.Instance, link string) bool {
-	return link != "" && (link == c.Interface || link == s.virtual)
+	return link != "" && (link == c.Interface || link == s.virtual || link == s.iface)
 }
 
 // all are the virtual links; none without a layout.

@@ -234,6 +234,8 @@ func (d *Daemon) logSource(link string, old, now netip.Addr) {
 func (d *Daemon) seatUp(set *settings) (name string, up bool) {
 	base, virtual := set.cfg.Interface, set.seat.virtual
 	switch {
+	case base == "" && set.cfg.More.VRF != "":
+		return set.cfg.More.VRF, d.linkUp(set.cfg.More.VRF)
 	case base == "":
 		return "", true
 	case virtual == "" || !d.linkUp(base):
@@ -254,7 +256,7 @@ func (d *Daemon) sourceLink(set *settings) string {
 // sourceOf is the address that the member's adverts come from: the configured
 // one, or one of its interface's that is no virtual address.
 func (d *Daemon) sourceOf(m *member, set *settings) netip.Addr {
-	if set.cfg.Interface != "" && (d.links[set.seat.iface] == nil || set.seat.virtual != "" && d.links[set.seat.virtual] == nil) {
+	if set.seat.iface != "" && (d.links[set.seat.iface] == nil || set.seat.virtual != "" && d.links[set.seat.virtual] == nil) {
 		return netip.Addr{} // nothing can be sent, whatever is configured
 	}
 	l := d.links[d.sourceLink(set)]
@@ -305,11 +307,6 @@ func (d *Daemon) connect(m *member, set *settings, l *kernel.Link, src netip.Add
 	return d.sockets.attach(m, s)
 }
 
-// receiveBuffer has room for ten thousand packets, the tenth of a second of a flood:
-// while a flood of bad ones comes
-// faster than they are read, the good ones must not be those that are dropped.
-const receiveBuffer = 4 << 20
-
 // socketSpec says which socket serves the instance; false: none can, since the
 // interface or the source address is not there.
 func socketSpec(set *settings, l *kernel.Link, src netip.Addr) (netio.Spec, bool) {
@@ -317,7 +314,7 @@ func socketSpec(set *settings, l *kernel.Link, src netip.Addr) (netio.Spec, bool
 	if set.expect.Auth == advert.AuthAH {
 		spec.Proto = advert.ProtoAH
 	}
-	if set.cfg.Interface != "" {
+	if set.seat.iface != "" {
 		if l == nil {
 			return spec, false
 		}

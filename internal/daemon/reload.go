@@ -54,12 +54,17 @@ func (d *Daemon) reload() {
 	d.reloading = true
 	d.log.infof("Reloading ...")
 	process.Reloading()
-	global := &d.cfg.Global
+	old := d.cfg
+	global := &old.Global
 	go func() {
 		unmark := d.mark(global)
 		c := d.opt.Load.Read(global.More.ReloadCheckConfig != "")
 		unmark()
-		d.do(func() { d.reloaded(c) })
+		var diff *Difference
+		if c.Config != nil {
+			diff = Compare(old, c.Config)
+		}
+		d.do(func() { d.reloaded(c, diff) })
 	}()
 }
 
@@ -85,12 +90,14 @@ func (d *Daemon) mark(g *config.Global) (unmark func()) {
 
 // reloaded changes to the new configuration, or keeps the running one when the
 // new one cannot be run: no error in a file may cost an address.
-func (d *Daemon) reloaded(c *Candidate) {
+func (d *Daemon) reloaded(c *Candidate, diff *Difference) {
 	LogDiagnostics(d.opt.Log, c.Diagnostics)
 	if why := d.objection(c); why != "" {
 		d.log.alertf("%s: keeping the one that runs. Mend %s and reload again.", why, d.opt.ConfigFile)
 	} else if err := d.change(c.Config); err != nil {
 		d.log.alertf("The new configuration cannot be put in place: %v. Keeping the one that runs.", err)
+	} else {
+		d.log.infof("Reload: %s", diff.Summary())
 	}
 	process.Ready(d.status())
 	d.log.infof("Reload complete")

@@ -1,8 +1,7 @@
 package daemon
 
 import (
-	"path/filepath"
-	"sync"
+	"strings"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/dump"
@@ -19,25 +18,44 @@ type view struct {
 	suspected uint64 // how often a split brain was
 }
 
+// ask calls f for every runner on that runner's goroutine, and tells which of them
+// have answered in time. What f has left of the others must not be looked at. No
+// goroutines and few allocations: there may be a thousand runners.
+func ask(runners []*runner, f func(i int, now time.Time, g *fsm.Group)) (answered []bool) {
+	answered = make([]bool, len(runners))
+	done := make(chan int, len(runners))
+	for i, r := range runners {
+		r.ctl.push(control{do: func(now time.Time, g *fsm.Group) {
+			f(i, now, g)
+			done <- i
+		}})
+	}
+	late := time.NewTimer(viewTimeout)
+	defer late.Stop()
+	for range runners {
+		select {
+		case i := <-done:
+			answered[i] = true
+		case <-late.C:
+			return answered
+		}
+	}
+	return answered
+}
+
 // views asks every runner what it knows, all of them at the same time. The
 // counters of packets that the state machine was too busy to take are added. A
 // member whose runner does not answer is not in the result.
 func (d *Daemon) views(clearAfter bool) map[*member]view {
 	answers := make([][]view, len(d.runners))
-	var wait sync.WaitGroup
+	runners := d.runners // a late answer finds them as they were
+	answered := ask(runners, func(i int, _ time.Time, g *fsm.Group) {
+		answers[i] = make([]view, len(runners[i].members))
+		look(runners[i], g, answers[i], clearAfter)
+	})
+	all := make(map[*member]view, len(d.members))
 	for i, r := range d.runners {
-		wait.Go(func() {
-			// A runner that answers too late writes into what nobody reads.
-			got := make([]view, len(r.members))
-			if r.call(viewTimeout, func(_ time.Time, g *fsm.Group) { look(r, g, got, clearAfter) }) {
-				answers[i] = got
-			}
-		})
-	}
-	wait.Wait()
-	all := map[*member]view{}
-	for i, r := range d.runners {
-		if answers[i] == nil {
+		if !answered[i] {
 			d.log.infof("%d instances do not answer in time: what is written of them is incomplete", len(r.members))
 			continue
 		}
@@ -91,11 +109,18 @@ func (d *Daemon) writeData() {
 	d.write(path(false), func() []byte { return data.Text(true) })
 }
 
+// logData logs what keepalived.data would hold, without what changes by itself.
+func (d *Daemon) logData() {
+	for line := range strings.Lines(string(d.survey(false).data().Text(false))) {
+		d.log.infof("%s", strings.TrimSuffix(line, "\n"))
+	}
+}
+
 // writeStats writes keepalived.stats; clearAfter sets the counters to zero in
 // the moment in which they are read, so that nothing is counted twice or never.
 func (d *Daemon) writeStats(clearAfter bool) {
 	instances := d.survey(clearAfter).instances()
-	d.write(filepath.Join(dump.TempDir(), dump.StatsFile), func() []byte { return dump.StatsText(instances) })
+	d.write(d.dumpPath(d.cfg.Global.More.StatsDumpFile, dump.StatsFile), func() []byte { return dump.StatsText(instances) })
 }
 
 // writeJSON writes keepalived.json, unless there are no instances.
@@ -106,7 +131,16 @@ func (d *Daemon) writeJSON() {
 		return
 	}
 	version := d.cfg.Global.More.JSONVersion
-	d.write(filepath.Join(dump.TempDir(), dump.JSONFile), func() []byte { return data.JSON(version) })
+	d.write(d.dumpPath(d.cfg.Global.More.JSONDumpFile, dump.JSONFile), func() []byte { return data.JSON(version) })
+}
+
+// dumpPath is where stats_dump_file or json_dump_file want a dump. keepalived takes
+// the words and does not act on them.
+func (d *Daemon) dumpPath(configured, usual string) string {
+	if d.opt.StrictCompat {
+		configured = ""
+	}
+	return dump.Path(dump.TempDir(), configured, usual)
 }
 
 // write has a file made of what was collected. Rendering and writing may take

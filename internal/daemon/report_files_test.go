@@ -67,18 +67,24 @@ vrrp_instance VI_1 {
 	}
 }
 `
-	for name, c := range map[string]struct{ global, data, parent, json string }{
-		"default":      {"", "keepalived.data", "keepalived_parent.data", `[{"data":{"iname":"VI_1",`},
-		"instance":     {"data_use_instance", "keepalived.blue_I1.data", "keepalived_parent.blue_I1.data", `[{"data":`},
-		"name":         {"state_dump_file d.txt", "d.txt", "d_parent.txt", `[{"data":`},
-		"json_version": {"json_version 2", "keepalived.data", "keepalived_parent.data", `{"vrrp":[{"data":`},
+	const other = "state_dump_file d.txt\nstats_dump_file s.txt\njson_dump_file ./"
+	for name, c := range map[string]struct {
+		global, data, parent, json string
+		stats                      string
+		strict                     bool
+	}{
+		"default":      {"", "keepalived.data", "keepalived_parent.data", `[{"data":{"iname":"VI_1",`, "keepalived.stats", false},
+		"instance":     {"data_use_instance", "keepalived.blue_I1.data", "keepalived_parent.blue_I1.data", `[{"data":`, "keepalived.stats", false},
+		"names":        {other, "d.txt", "d_parent.txt", `[{"data":`, "s.txt", false},
+		"strict names": {other, "d.txt", "d_parent.txt", `[{"data":`, "keepalived.stats", true},
+		"json_version": {"json_version 2", "keepalived.data", "keepalived_parent.data", `{"vrrp":[{"data":`, "keepalived.stats", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			t.Setenv("TMPDIR", dir)
 			synctest.Test(t, func(t *testing.T) {
 				d := standIn(t, "global_defs {\n"+c.global+"\n}\n"+conf)
-				d.opt.Umask = 0o137
+				d.opt.Umask, d.opt.StrictCompat = 0o137, c.strict
 				d.writeData()
 				d.writeStats(false)
 				d.writeJSON()
@@ -88,7 +94,7 @@ vrrp_instance VI_1 {
 			})
 			want := map[string]string{
 				c.data: "------< VRRP Topology >------", c.parent: " Network namespace = blue",
-				"keepalived.stats": "VRRP Instance: VI_1", "keepalived.json": c.json,
+				c.stats: "VRRP Instance: VI_1", "keepalived.json": c.json,
 			}
 			for name, text := range want {
 				b, err := os.ReadFile(filepath.Join(dir, name))

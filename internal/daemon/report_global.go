@@ -17,7 +17,7 @@ func globalOf(cfg *config.Config, umask int, reloadAt time.Time) dump.Global {
 	c := &cfg.Global
 	m := &c.More
 	g := dump.Global{
-		Namespace: m.NetNS, InstanceName: c.InstanceName,
+		Namespace: m.NetNS, NamespaceIPVS: m.NetNSIPVS, InstanceName: c.InstanceName,
 		ParentProcess: m.ParentProcess.Name, VRRPProcess: m.VRRPProcess.Name,
 		RouterID: c.RouterID, SymlinkPaths: m.SymlinkPaths,
 		CheckReload: m.ReloadCheckConfig, ReloadTimeFile: m.ReloadTimeFile, ReloadRepeat: m.ReloadRepeat, ReloadAt: reloadAt,

@@ -70,7 +70,7 @@ func (sv *survey) instance(m *member) dump.Instance {
 	c := set.cfg
 	i := dump.Instance{
 		Name: c.Name, Version: c.Version, IPv6: c.IPv6, State: sv.state(m), Wants: sv.wants(m, set, &v),
-		Interface: c.Interface, DontTrackPrimary: c.DontTrackPrimary, SkipCheckAdvAddr: c.SkipCheckAdvAddr,
+		Interface: c.Interface, VRF: c.More.VRF, DontTrackPrimary: c.DontTrackPrimary, SkipCheckAdvAddr: c.SkipCheckAdvAddr,
 		NoVirtualIPAddress: c.NoVirtualIPAddress, Strict: c.Strict,
 		SourceConfigured: c.SourceIP.IsValid(), Multicast: set.expect.Group,
 		GARP: garpOf(&c.GARP), GARPExtra: c.More.GARPExtra, GARPExtraAll: c.More.GARPExtraAll,
@@ -79,7 +79,7 @@ func (sv *survey) instance(m *member) dump.Instance {
 		VRID: c.VRID, Priority: c.Priority, AdvertInterval: c.AdvertInt, LastAdvert: timeOf(m.lastSent.Load()),
 		Accept: c.Accept, NoPreempt: c.NoPreempt, PreemptDelay: c.PreemptDelay, PromoteSecondaries: c.PromoteSecondaries,
 		Auth: auths[c.Auth], V3ChecksumAsV2: c.V3ChecksumAsV2, ReceiveBuffer: int(c.More.KernelRxBuf), Debug: c.Debug,
-		Tracked:   tracked(c.TrackInterfaces, c.TrackScripts, c.More.TrackFiles, c.TrackProcesses),
+		Tracked:   tracked(c.TrackInterfaces, c.TrackScripts, c.More.TrackFiles, c.TrackProcesses, c.More.TrackBFD),
 		SMTPAlert: c.SMTPAlert, NotifyDelete: c.Notify.DeletedSet, Notify: notifyOf(&c.Notify),
 		PriorityChanges: c.More.PriorityChanges,
 	}
@@ -139,6 +139,9 @@ func (sv *survey) running(i *dump.Instance, set *settings, v *view) {
 
 func unicast(i *dump.Instance, c *config.Instance) {
 	i.Unicast, i.UnicastTTL, i.CheckUnicastSrc = c.Unicast, c.UnicastTTL, c.CheckUnicastSrc
+	if c.UnicastTTL < 0 && !c.IPv6 {
+		i.UnicastTTL = advert.TTL
+	}
 	if c.Unicast && len(c.Peers) == 0 { // it is in FAULT for that
 		i.Unicast, i.UnicastFallback, i.UnicastFault = false, true, true
 	}

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"sync"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/dump"
@@ -22,26 +21,17 @@ func (d *Daemon) past() past {
 		entries [][]journal.Entry
 		timers  lateness
 	}
-	answers := make([]*answer, len(d.runners))
-	var wait sync.WaitGroup
-	for i, r := range d.runners {
-		wait.Go(func() {
-			// A runner that answers too late writes into what nobody reads.
-			got := &answer{}
-			if r.call(viewTimeout, func(now time.Time, _ *fsm.Group) {
-				got.timers = r.timers
-				for _, m := range r.members {
-					got.entries = append(got.entries, remembered(m, now))
-				}
-			}) {
-				answers[i] = got
-			}
-		})
-	}
-	wait.Wait()
-	p := past{entries: map[*member][]journal.Entry{}}
-	for i, r := range d.runners {
-		if answers[i] == nil {
+	runners := d.runners
+	answers := make([]answer, len(runners))
+	answered := ask(runners, func(i int, now time.Time, _ *fsm.Group) {
+		answers[i].timers = runners[i].timers
+		for _, m := range runners[i].members {
+			answers[i].entries = append(answers[i].entries, remembered(m, now))
+		}
+	})
+	p := past{entries: make(map[*member][]journal.Entry, len(d.members))}
+	for i, r := range runners {
+		if !answered[i] {
 			continue
 		}
 		for j, m := range r.members {

@@ -72,7 +72,7 @@ func routeText(c *config.Route) string {
 		w.add(true, "nexthop")
 		w.add(h.Via.IsValid(), "via %s %v", inet(h.Via), h.Via)
 		w.add(h.Dev != "", "dev %s", h.Dev)
-		w.add(h.Weight > 1, "weight %d", h.Weight)
+		w.add(h.WeightSet, "weight %d", h.Weight)
 		w.add(h.OnLink, "onlink")
 		w.add(h.Realms != "", "%s", realmText(h.Realms))
 		w.add(len(h.Encap) > 0, "encap %s", encapText(h.Encap))

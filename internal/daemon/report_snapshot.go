@@ -66,7 +66,7 @@ func (sv *survey) data() *dump.Data {
 		Global: globalOf(cfg, sv.d.opt.Umask, sv.d.reloadAt()), Static: sv.addresses(cfg.Static, true),
 		StaticRoutes: routeTexts(cfg.StaticRoutes), StaticRules: ruleTexts(cfg.StaticRules), TrackGroups: trackGroups(cfg.TrackGroups),
 		Instances: sv.instances(), Sockets: sv.sockets(),
-		Scripts: sv.scripts(), Files: sv.trackFiles(), Processes: sv.processes(), Interfaces: sv.interfaces(),
+		Scripts: sv.scripts(), Files: sv.trackFiles(), Processes: sv.processes(), BFDs: sv.bfds(), Interfaces: sv.interfaces(),
 	}
 	if p := &data.Global.Process; sched.Realtime() > 0 {
 		p.CurrentRealtime, p.CurrentLimit = sched.Realtime(), sv.d.applied.Limit
@@ -120,11 +120,9 @@ func (sv *survey) sockets() []dump.Socket {
 
 func (sv *survey) socket(s *socket) dump.Socket {
 	in, out := s.conn.FDs()
-	// The receive buffer is that of the configuration, which has none for a
-	// socket as a whole: 0, as with keepalived.
 	k := dump.Socket{
 		FDIn: in, FDOut: out, Interface: s.spec.Interface, IPv6: s.spec.IPv6, AH: s.spec.Proto == advert.ProtoAH,
-		Unicast: s.spec.Unicast, Address: s.spec.Source,
+		Unicast: s.spec.Unicast, Address: s.spec.Source, ReceiveBuffer: s.asked,
 	}
 	for _, m := range sv.members {
 		if m.sock.Load() == s {
@@ -139,7 +137,7 @@ func (sv *survey) socket(s *socket) dump.Socket {
 func (sv *survey) group(c *config.SyncGroup) dump.Group {
 	g := dump.Group{
 		Name: c.Name, Members: c.Members, TrackingWeight: c.TrackingWeight, SMTPAlert: c.SMTPAlert,
-		Tracked: tracked(c.TrackInterfaces, c.TrackScripts, c.TrackFiles, c.TrackProcesses), Notify: notifyOf(&c.Notify),
+		Tracked: tracked(c.TrackInterfaces, c.TrackScripts, c.TrackFiles, c.TrackProcesses, c.TrackBFD), Notify: notifyOf(&c.Notify),
 	}
 	if c.PriorityChanges {
 		g.PriorityChanges = &c.PriorityChanges

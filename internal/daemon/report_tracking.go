@@ -101,9 +101,24 @@ func (sv *survey) trackFiles() []dump.TrackFile {
 	return all
 }
 
+// bfds are the sessions that instances may track.
+func (sv *survey) bfds() []dump.BFD {
+	var all []dump.BFD
+	for _, c := range sv.d.cfg.BFDs {
+		if c.ForVRRP {
+			all = append(all, dump.BFD{
+				Name: c.Name, Weight: c.Weight, Reverse: c.Reverse,
+				Up:        sv.d.verdicts[trackKey{fsm.TrackBFD, c.Name}].verdict == fsm.Good,
+				TrackedBy: sv.trackedBy(fsm.TrackBFD, c.Name),
+			})
+		}
+	}
+	return all
+}
+
 // trackedBy lists the instances that track something: those that say so in the
 // order of the configuration, then those for whom their groups do, in theirs.
-// Every instance tracks its interface, unless it is told not to.
+// Every instance is in the list of its interface.
 func (sv *survey) trackedBy(kind fsm.TrackKind, name string) []dump.Track {
 	var all []dump.Track
 	add := func(list []*member, itself bool) {
@@ -126,9 +141,16 @@ func trackOf(set *settings, kind fsm.TrackKind, name string) (dump.Track, bool) 
 		t := &set.spec.Trackers[i]
 		return dump.Track{Name: set.cfg.Name, Weight: t.Weight, Reverse: t.Reverse}, true
 	}
-	primary := kind == fsm.TrackInterface && set.seat.concerns(set.cfg, name) && !set.cfg.DontTrackPrimary
-	return dump.Track{Name: set.cfg.Name}, primary
+	t := dump.Track{Name: set.cfg.Name}
+	if set.cfg.DontTrackPrimary {
+		t.Weight = notTracked
+	}
+	return t, kind == fsm.TrackInterface && set.seat.concerns(set.cfg, name)
 }
+
+// notTracked is the weight that keepalived shows for an interface that an instance
+// uses and does not track.
+const notTracked = 255
 
 // tracksStatic tells whether an instance tracks something for the sake of what is
 // static.
@@ -156,13 +178,15 @@ func tracksItself(c *config.Instance, kind fsm.TrackKind, name string) bool {
 		list = c.TrackProcesses
 	case fsm.TrackFile:
 		list = c.More.TrackFiles
+	case fsm.TrackBFD:
+		list = c.More.TrackBFD
 	}
 	return slices.ContainsFunc(list, func(t config.Track) bool { return t.Name == name })
 }
 
-func tracked(interfaces, scripts, files, processes []config.Track) dump.Tracked {
+func tracked(interfaces, scripts, files, processes, bfds []config.Track) dump.Tracked {
 	return dump.Tracked{
-		Interfaces: tracks(interfaces), Scripts: tracks(scripts), Files: tracks(files), Processes: tracks(processes),
+		Interfaces: tracks(interfaces), Scripts: tracks(scripts), Files: tracks(files), Processes: tracks(processes), BFDs: tracks(bfds),
 	}
 }
 

@@ -3,7 +3,11 @@ package daemon
 import (
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
+	"unsafe"
+
+	"github.com/holdfast-ha/holdfast/internal/process"
 )
 
 // Signals and what they ask for.
@@ -11,8 +15,8 @@ const (
 	sigReload     = syscall.SIGHUP
 	sigData       = syscall.SIGUSR1
 	sigStats      = syscall.SIGUSR2
-	sigStatsClear = syscall.Signal(63) // SIGRTMAX-1
-	sigJSON       = syscall.Signal(36) // SIGRTMIN+2
+	sigStatsClear = process.StatsClearSignal
+	sigJSON       = process.JSONSignal
 )
 
 // Signals delivers those that mean something; the others that would end the
@@ -27,9 +31,48 @@ type Signals struct{ c, ignored chan os.Signal }
 func Listen() *Signals {
 	s := &Signals{c: make(chan os.Signal, 16), ignored: make(chan os.Signal, 1)}
 	signal.Notify(s.c, sigReload, sigData, sigStats, sigStatsClear, sigJSON, syscall.SIGTERM, syscall.SIGINT, syscall.SIGXCPU)
-	signal.Notify(s.ignored, syscall.SIGPIPE, syscall.SIGALRM, syscall.SIGVTALRM, syscall.SIGQUIT)
+	signal.Notify(s.ignored, meaningless()...)
+	ignoreReserved()
 	return s
 }
+
+// meaningless are all signals but those that mean something, those of a fault in the
+// program, those that cannot be caught, and those that do nothing by themselves.
+func meaningless() []os.Signal {
+	left := map[syscall.Signal]bool{
+		sigReload: true, sigData: true, sigStats: true, sigStatsClear: true, sigJSON: true,
+		syscall.SIGTERM: true, syscall.SIGINT: true, syscall.SIGXCPU: true,
+		syscall.SIGILL: true, syscall.SIGFPE: true, syscall.SIGSEGV: true, syscall.SIGBUS: true,
+		syscall.SIGKILL: true, syscall.SIGSTOP: true,
+		syscall.SIGCHLD: true, syscall.SIGCONT: true, syscall.SIGURG: true, syscall.SIGWINCH: true,
+		syscall.SIGPROF: true, // of the Go runtime
+	}
+	var all []os.Signal
+	for s := syscall.Signal(1); s <= lastSignal; s++ {
+		if !left[s] {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// ignoreReserved ignores the signals that the Go runtime leaves to C libraries and
+// os/signal does not take: without a C library they would end the process.
+func ignoreReserved() {
+	const firstReserved, lastReserved = 32, 34
+	const ignore = 1 // SIG_IGN
+	// As the kernel has it: handler, flags, restorer and the mask of 64 signals.
+	action := [4]uint64{ignore}
+	if strconv.IntSize != 64 {
+		return // another layout
+	}
+	for s := uintptr(firstReserved); s <= lastReserved; s++ {
+		_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, s, uintptr(unsafe.Pointer(&action)), 0, unsafe.Sizeof(action[3]), 0, 0)
+	}
+}
+
+// lastSignal is SIGRTMAX.
+const lastSignal = 64
 
 func (s *Signals) close() {
 	signal.Stop(s.c)

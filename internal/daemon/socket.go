@@ -32,6 +32,7 @@ type socket struct {
 	log    *logger
 	routes [256]atomic.Pointer[route]
 	tell   atomic.Bool // log packets of unknown VRIDs
+	asked  int         // receive buffer that is configured, the manager's; 0: none is
 
 	filtering sync.Mutex // held while the filter is made
 	flood     flooding
@@ -169,6 +170,7 @@ func (s *strangers) note(from netip.Addr, vrid uint8) bool {
 // sockets are the open sockets, of the manager's goroutine.
 type sockets struct {
 	open map[netio.Spec]*socket
+	size func(*socket) // gives it its receive buffer
 	log  *logger
 	tell bool
 }
@@ -196,6 +198,7 @@ func (p *sockets) attach(m *member, s *socket) error {
 		return fmt.Errorf("setting the packet filter on %s: %w", s.spec.Interface, err)
 	}
 	m.sock.Store(s)
+	p.size(s)
 	if fresh {
 		s.start()
 	}
@@ -222,6 +225,7 @@ func (p *sockets) detach(m *member) {
 		if err := s.filter(); err != nil {
 			p.log.infof("packet filter on %s: %v", s.spec.Interface, err)
 		}
+		p.size(s)
 		return
 	}
 	p.discard(s)

@@ -15,23 +15,30 @@ func TempDir() string {
 	return "/tmp"
 }
 
-// Files of a daemon in the directory of TempDir. Their names never change.
+// Files of a daemon in the directory of TempDir, unless others are configured.
 const (
 	StatsFile = "keepalived.stats"
 	JSONFile  = "keepalived.json"
 )
 
-// DataPath gives the path of the data file. Configured is state_dump_file: an
-// absolute path, a name in dir, or with a slash at its end a directory; namespace
-// and instance are given where data_use_instance is set.
-func DataPath(dir, configured string, parent bool, namespace, instance string) string {
+// Path gives the path of a dump. Configured is state_dump_file or its like: an
+// absolute path, a name in dir, or with a slash at its end a directory; usual is the
+// name where nothing is configured.
+func Path(dir, configured, usual string) string {
 	path := configured
 	if path == "" || strings.HasSuffix(path, "/") {
-		path += "keepalived.data"
+		path += usual
 	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(dir, path)
 	}
+	return path
+}
+
+// DataPath gives the path of the data file; see [Path]. Namespace and instance are
+// given where data_use_instance is set.
+func DataPath(dir, configured string, parent bool, namespace, instance string) string {
+	path := Path(dir, configured, "keepalived.data")
 	suffix := ""
 	if parent {
 		suffix = "_parent"
@@ -50,31 +57,31 @@ func DataPath(dir, configured string, parent bool, namespace, instance string) s
 // the new content, never a part. The file is made under a name of its own, so a
 // link that somebody laid in a directory open to all is replaced, not followed.
 // Its mode is 0666 less the umask given; the umask of the process is not used.
+//
+// It gets its name when it is whole and is closed after that: who waits for a file
+// of this name to be closed after writing (inotify's IN_CLOSE_WRITE), as
+// keepalived's is, is woken too.
 func WriteFile(path string, data []byte, umask int) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path))
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := fill(f, data, umask); err != nil {
-		os.Remove(f.Name())
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	defer f.Close()
+	if err := place(f, path, data, umask); err != nil {
 		os.Remove(f.Name())
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
 }
 
-// fill writes and closes a new file. The mode comes last: nobody else reads the
-// file before it is whole.
-func fill(f *os.File, data []byte, umask int) error {
-	_, err := f.Write(data)
-	if err == nil {
-		err = f.Chmod(os.FileMode(0o666 &^ umask))
+// place writes a new file and gives it its name. The mode comes after the data:
+// nobody else reads the file before it is whole.
+func place(f *os.File, path string, data []byte, umask int) error {
+	if _, err := f.Write(data); err != nil {
+		return err
 	}
-	if errClose := f.Close(); err == nil {
-		err = errClose
+	if err := f.Chmod(os.FileMode(0o666 &^ umask)); err != nil {
+		return err
 	}
-	return err
+	return os.Rename(f.Name(), path)
 }

@@ -9,6 +9,7 @@ import (
 // Global holds global_defs and the top-level settings.
 type Global struct {
 	Namespace     string
+	NamespaceIPVS string
 	InstanceName  string
 	ParentProcess string // its name; "": the usual one
 	VRRPProcess   string
@@ -138,7 +139,7 @@ func (p *printer) global(g *Global, parent bool) {
 
 func (p *printer) globalIdentity(g *Global) {
 	p.line(1, "Network namespace = %s", or(g.Namespace, "(default)"))
-	p.line(1, "Network namespace ipvs = (main namespace)")
+	p.line(1, "Network namespace ipvs = %s", or(g.NamespaceIPVS, "(main namespace)"))
 	p.when(g.InstanceName != "", 1, "Instance name = %s", g.InstanceName)
 	p.when(g.ParentProcess != "", 1, "Parent process name = %s", g.ParentProcess)
 	p.when(g.VRRPProcess != "", 1, "VRRP process name = %s", g.VRRPProcess)

@@ -123,6 +123,7 @@ func (p *printer) instanceFaults(v *Instance) {
 
 func (p *printer) instanceInterface(v *Instance) {
 	p.virtual(v)
+	p.when(v.VRF != "", 3, "VRF = %s", v.VRF)
 	p.when(v.DontTrackPrimary, 3, "VRRP interface tracking disabled")
 	p.when(v.SkipCheckAdvAddr, 3, "Skip checking advert IP addresses")
 	p.when(v.NoVirtualIPAddress, 3, "Suppress no VIPs warning")
@@ -234,4 +235,5 @@ func (p *printer) instanceTracked(t *Tracked, processes string) {
 	p.tracks("Tracked scripts", "", t.Scripts)
 	p.tracks("Tracked files", ",", t.Files)
 	p.tracks(processes, ",", t.Processes)
+	p.tracks("Tracked BFDs", ":", t.BFDs)
 }

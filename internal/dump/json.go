@@ -10,6 +10,7 @@ func (d *Data) JSON(version int) []byte {
 		return nil
 	}
 	j := &jsonWriter{}
+	j.b.Grow(2048 * len(d.Instances)) // about
 	if version >= 2 {
 		j.raw(`{"vrrp":`)
 	}
@@ -95,6 +96,8 @@ func (j *jsonWriter) optional(v *Instance) {
 	j.command("script_master_rx_lower_pri", v.Notify.RxLowerPri)
 	j.list("vips", len(v.Addresses), func(i int) string { return v.Addresses[i].String() })
 	j.list("evips", len(v.Excluded), func(i int) string { return v.Excluded[i].String() })
+	j.list("vroutes", len(v.Routes), func(i int) string { return v.Routes[i] })
+	j.list("vrules", len(v.Rules), func(i int) string { return v.Rules[i] })
 	name := func(t []Track) func(int) string { return func(i int) string { return t[i].Name } }
 	j.list("track_ifp", len(v.Tracked.Interfaces), name(v.Tracked.Interfaces))
 	j.list("track_script", len(v.ScriptCommands), func(i int) string { return v.ScriptCommands[i].String() })

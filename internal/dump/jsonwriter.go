@@ -21,13 +21,37 @@ func (j *jsonWriter) item() {
 	}
 }
 
+// key begins a member of an object; its name needs no escaping.
 func (j *jsonWriter) key(name string) {
 	j.item()
-	j.text(name)
-	j.b.WriteByte(':')
+	j.b.WriteByte('"')
+	j.raw(name)
+	j.raw(`":`)
 }
 
+// text writes a string. Nearly all of them need no escaping but of slashes, and a
+// thousand instances have many.
 func (j *jsonWriter) text(s string) {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			j.escaped(s)
+			return
+		}
+	}
+	j.b.WriteByte('"')
+	for {
+		before, after, more := strings.Cut(s, "/")
+		j.raw(before)
+		if !more {
+			break
+		}
+		j.raw(`\/`)
+		s = after
+	}
+	j.b.WriteByte('"')
+}
+
+func (j *jsonWriter) escaped(s string) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -42,7 +66,7 @@ func (j *jsonWriter) str(name, s string) {
 
 func (j *jsonWriter) num(name string, n int64) {
 	j.key(name)
-	j.raw(strconv.FormatInt(n, 10))
+	j.b.Write(strconv.AppendInt(j.b.AvailableBuffer(), n, 10))
 }
 
 func (j *jsonWriter) boolean(name string, b bool) {
@@ -59,7 +83,7 @@ func (j *jsonWriter) flag(name string, b bool) {
 // dur is a duration in seconds with as few digits as it needs.
 func (j *jsonWriter) dur(name string, d time.Duration) {
 	j.key(name)
-	j.raw(shortest(d))
+	j.b.Write(strconv.AppendFloat(j.b.AvailableBuffer(), d.Seconds(), 'f', -1, 64))
 }
 
 func (j *jsonWriter) object(name string, fill func()) {

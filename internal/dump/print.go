@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -19,12 +21,13 @@ func (d *Data) Text(transient bool) []byte {
 	p.lines("Static Routes", d.StaticRoutes)
 	p.lines("Static Rules", d.StaticRules)
 	p.section("Static Track groups", len(d.TrackGroups), func(i int) { p.trackGroup(&d.TrackGroups[i]) })
-	p.section("VRRP Topology", len(d.Instances), func(i int) { p.instance(&d.Instances[i]) })
+	p.instances(d.Instances)
 	p.section("VRRP Sockpool", len(d.Sockets), func(i int) { p.socket(&d.Sockets[i]) })
 	p.section("VRRP Sync groups", len(d.Groups), func(i int) { p.group(&d.Groups[i]) })
 	p.section("VRRP Scripts", len(d.Scripts), func(i int) { p.script(&d.Scripts[i]) })
 	p.section("VRRP Track files", len(d.Files), func(i int) { p.file(&d.Files[i]) })
 	p.section("VRRP Track processes", len(d.Processes), func(i int) { p.process(&d.Processes[i]) })
+	p.section("VRRP Track BFDs", len(d.BFDs), func(i int) { p.bfd(&d.BFDs[i]) })
 	p.section("Interfaces", len(d.Interfaces), func(i int) { p.iface(&d.Interfaces[i]) })
 	if d.Past && transient {
 		p.past(d)
@@ -59,12 +62,38 @@ func (p *printer) section(title string, n int, each func(int)) {
 	}
 }
 
+// instances prints the instances, large numbers of them on all processors: whoever
+// has sent the signal waits.
+func (p *printer) instances(list []Instance) {
+	if len(list) > 0 {
+		p.head("VRRP Topology")
+	}
+	const few = 64
+	parts := make([]printer, max(1, min(runtime.GOMAXPROCS(0), len(list)/few)))
+	var wait sync.WaitGroup
+	for i := range parts {
+		part := &parts[i]
+		part.transient = p.transient
+		mine := list[i*len(list)/len(parts) : (i+1)*len(list)/len(parts)]
+		part.b.Grow(3072 * len(mine)) // about, so that it is not copied over and over
+		wait.Go(func() {
+			for i := range mine {
+				part.instance(&mine[i])
+			}
+		})
+	}
+	wait.Wait()
+	for i := range parts {
+		p.b.Write(parts[i].b.Bytes())
+	}
+}
+
 // line prints a line behind so many blanks.
 func (p *printer) line(indent int, format string, args ...any) {
 	const blanks = "     "
-	p.b.WriteString(blanks[:indent])
-	fmt.Fprintf(&p.b, format, args...)
-	p.b.WriteByte('\n')
+	b := append(p.b.AvailableBuffer(), blanks[:indent]...)
+	b = fmt.Appendf(b, format, args...)
+	p.b.Write(append(b, '\n'))
 }
 
 func (p *printer) when(cond bool, indent int, format string, args ...any) {

@@ -117,6 +117,14 @@ func (p *printer) process(v *Process) {
 	p.trackedBy("Tracking instances", v.TrackedBy)
 }
 
+func (p *printer) bfd(b *BFD) {
+	p.line(1, "VRRP Track BFD = %s", b.Name)
+	p.line(3, "Weight = %s", weight(b.Weight, b.Reverse))
+	p.line(3, "Bfd is %s", pick(b.Up, "up", "down"))
+	p.line(3, "Tracking VRRP instances :")
+	p.trackedBy("Tracking instances", b.TrackedBy)
+}
+
 func (p *printer) iface(i *Interface) {
 	p.line(1, "Name = %s", i.Name)
 	gone := ""

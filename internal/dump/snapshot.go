@@ -19,6 +19,7 @@ type Data struct {
 	Scripts                   []Script
 	Files                     []TrackFile
 	Processes                 []Process
+	BFDs                      []BFD
 	Interfaces                []Interface
 	Timers                    []Timers
 	Past                      bool // print what keepalived does not know: journals and timers
@@ -80,6 +81,7 @@ type Instance struct {
 	Interface          string   // "": not configured
 	Virtual            *Virtual // its own virtual link; nil: none
 	VirtualAddresses   bool     // use_vmac_addr
+	VRF                string   // of unicast without an interface
 	DontTrackPrimary   bool
 	SkipCheckAdvAddr   bool
 	NoVirtualIPAddress bool // no_virtual_ipaddress
@@ -187,7 +189,7 @@ type Peer struct {
 
 // Tracked are the track_* blocks of an instance or a group.
 type Tracked struct {
-	Interfaces, Scripts, Files, Processes []Track
+	Interfaces, Scripts, Files, Processes, BFDs []Track
 }
 
 // Track is one line of a track_* block, or of the list of those who track.
@@ -288,6 +290,15 @@ type Process struct {
 	ForkTimer, TerminateTimer bool // a delay is running
 	FullCommand               bool
 	TrackedBy                 []Track
+}
+
+// BFD is a bfd_instance that is there for VRRP.
+type BFD struct {
+	Name      string
+	Weight    int
+	Reverse   bool
+	Up        bool
+	TrackedBy []Track
 }
 
 // Interface is a network interface.

@@ -3,6 +3,7 @@ package dump
 // StatsText gives the bytes of the statistics file.
 func StatsText(instances []Instance) []byte {
 	p := &printer{}
+	p.b.Grow(1024 * len(instances)) // about
 	for i := range instances {
 		p.stats(&instances[i])
 	}

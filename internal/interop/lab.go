@@ -87,6 +87,9 @@ func (d *Daemon) VRRPPIDFile() string { return filepath.Join(d.Dir, "vrrp.pid") 
 // Done is closed when the daemon has ended.
 func (d *Daemon) Done() <-chan struct{} { return d.proc.Done() }
 
+// Wait waits for the end of the daemon. The error is that of [exec.Cmd.Wait].
+func (d *Daemon) Wait() error { return d.proc.Wait() }
+
 // PID is the id of the daemon's first process.
 func (d *Daemon) PID() int { return d.proc.PID() }
 

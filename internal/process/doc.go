@@ -8,6 +8,8 @@
 //     left by a crash is never in the way.
 //   - Whoever starts the daemon in the background gets its exit status: [Detach]
 //     returns only when the daemon runs or has failed.
+//   - A daemon of a network namespace has it in every thread, from its first on:
+//     [EnterNetNS] executes the program anew.
 //   - Telling the service manager never waits for it.
 //
 // Pid files and detaching belong to the goroutine that starts the program; the

@@ -1,5 +1,8 @@
 package process
 
+// runDir has the files of daemons that are not the only one on a machine.
+const runDir = "/run/keepalived"
+
 // Paths are the files that a daemon keeps while it runs.
 type Paths struct {
 	PID     string // of the program
@@ -13,7 +16,7 @@ type Paths struct {
 func DefaultPaths(private bool, instance string) Paths {
 	dir, suffix := "/run/", ""
 	if private || instance != "" {
-		dir = "/run/keepalived/"
+		dir = runDir + "/"
 	}
 	if instance != "" {
 		suffix = "_" + instance

@@ -1,5 +1,13 @@
 package process
 
+import "syscall"
+
+// Signals whose numbers depend on what the C library keeps for itself.
+const (
+	StatsClearSignal = syscall.Signal(63) // SIGRTMAX-1
+	JSONSignal       = syscall.Signal(36) // SIGRTMIN+2
+)
+
 // SignalNumber gives the number of the signal that asks a running daemon for a
 // function, by the names that --signum knows.
 func SignalNumber(function string) (int, bool) {
@@ -13,9 +21,9 @@ func SignalNumber(function string) (int, bool) {
 	case "STOP":
 		return 15, true // SIGTERM
 	case "JSON":
-		return 36, true // SIGRTMIN+2
+		return int(JSONSignal), true
 	case "STATS_CLEAR":
-		return 63, true // SIGRTMAX-1
+		return int(StatsClearSignal), true
 	}
 	return 0, false
 }
