@@ -299,10 +299,7 @@ func TestVMACEvents(t *testing.T) {
 	check(h.LinkSetUp(n.link("eth0")))
 	master("base down and up")
 
-	check(h.LinkSetMTU(n.link("eth0"), 1400))
-	nettest.WaitFor(t, 5*time.Second, func() bool { return n.link("vrrp.51").Attrs().MTU == 1400 }, "the MTU to follow down")
-	check(h.LinkSetMTU(n.link("eth0"), 1500))
-	nettest.WaitFor(t, 5*time.Second, func() bool { return n.link("vrrp.51").Attrs().MTU == 1500 }, "the MTU to follow up")
+	n.followsMTU()
 
 	check(h.AddrDel(n.link("eth0"), own))
 	n.waitLogs("Entering FAULT STATE", 5)
@@ -312,6 +309,17 @@ func TestVMACEvents(t *testing.T) {
 	check(h.AddrAdd(n.link("eth0"), own))
 	master("source back")
 	n.stop()
+}
+
+// followsMTU changes the MTU of the base, and waits for that of the virtual interface.
+func (n *node) followsMTU() {
+	n.t.Helper()
+	for _, mtu := range []int{1400, 1500} {
+		if err := n.ns.Handle().LinkSetMTU(n.link("eth0"), mtu); err != nil {
+			n.t.Fatal(err)
+		}
+		nettest.WaitFor(n.t, 5*time.Second, func() bool { return n.link("vrrp.51").Attrs().MTU == mtu }, fmt.Sprint("the MTU to become ", mtu))
+	}
 }
 
 // TestVMACReload: a reload may add and remove virtual MACs, rename them, and move
