@@ -133,6 +133,9 @@ func (d *Daemon) arrange(cfg *config.Config, lay *layout, first bool) error {
 	a.prune()
 	d.cfg = cfg
 	a.place(lay)
+	if first {
+		d.accept.sweep(d.log)
+	}
 	a.rebuild(carried)
 	var delay time.Duration
 	if first {
