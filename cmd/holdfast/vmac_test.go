@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -360,6 +361,15 @@ func TestVMACReload(t *testing.T) {
 	if got := n.out.count("Entering MASTER STATE"); got != 2 {
 		t.Errorf("MASTER %d times, want 2: moving the adverts or the name costs no state", got)
 	}
+	six := func(more string) string { return fast("VI_6", 51, 100, more, "fe80::100/64", "2001:db8::100/64") }
+	n.reload(vmacConf("use_vmac other") + six("use_vmac\nvmac_xmit_base"))
+	n.onLink("2001:db8::100", "vrrp.51")
+	n.reload(vmacConf("use_vmac other") + six("use_vmac"))
+	n.onLink(lan.LinkLocal(1).String(), "vrrp.51")
+	n.reload(vmacConf("use_vmac other") + six("use_vmac\nvmac_xmit_base"))
+	if got := n.out.count("(VI_6) Entering MASTER STATE"); got != 1 || n.out.count("FAULT STATE") > 0 {
+		t.Errorf("VI_6 was MASTER %d times, want 1", got)
+	}
 	n.reload(vmacConf("use_vmac other 02:11:22:33:44"))
 	from("02:11:22:33:44:33")
 	n.reload(vmacConf(""))
@@ -368,7 +378,7 @@ func TestVMACReload(t *testing.T) {
 	if n.link("other") != nil {
 		t.Error("the interface is still there")
 	}
-	if rules := ruleset(t, n.ns); strings.Contains(rules, "elements") {
+	if rules := ruleset(t, n.ns); regexp.MustCompile(`type iface_index.*\n\s*elements`).MatchString(rules) {
 		t.Errorf("rules that belong to nobody:\n%s", rules)
 	}
 	n.stop()
