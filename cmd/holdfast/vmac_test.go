@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -299,10 +300,7 @@ func TestVMACEvents(t *testing.T) {
 	check(h.LinkSetUp(n.link("eth0")))
 	master("base down and up")
 
-	check(h.LinkSetMTU(n.link("eth0"), 1400))
-	nettest.WaitFor(t, 5*time.Second, func() bool { return n.link("vrrp.51").Attrs().MTU == 1400 }, "the MTU to follow down")
-	check(h.LinkSetMTU(n.link("eth0"), 1500))
-	nettest.WaitFor(t, 5*time.Second, func() bool { return n.link("vrrp.51").Attrs().MTU == 1500 }, "the MTU to follow up")
+	n.followsMTU()
 
 	check(h.AddrDel(n.link("eth0"), own))
 	n.waitLogs("Entering FAULT STATE", 5)
@@ -312,6 +310,17 @@ func TestVMACEvents(t *testing.T) {
 	check(h.AddrAdd(n.link("eth0"), own))
 	master("source back")
 	n.stop()
+}
+
+// followsMTU changes the MTU of the base, and waits for that of the virtual interface.
+func (n *node) followsMTU() {
+	n.t.Helper()
+	for _, mtu := range []int{1400, 1500} {
+		if err := n.ns.Handle().LinkSetMTU(n.link("eth0"), mtu); err != nil {
+			n.t.Fatal(err)
+		}
+		nettest.WaitFor(n.t, 5*time.Second, func() bool { return n.link("vrrp.51").Attrs().MTU == mtu }, fmt.Sprint("the MTU to become ", mtu))
+	}
 }
 
 // TestVMACReload: a reload may add and remove virtual MACs, rename them, and move
@@ -352,6 +361,15 @@ func TestVMACReload(t *testing.T) {
 	if got := n.out.count("Entering MASTER STATE"); got != 2 {
 		t.Errorf("MASTER %d times, want 2: moving the adverts or the name costs no state", got)
 	}
+	six := func(more string) string { return fast("VI_6", 51, 100, more, "fe80::100/64", "2001:db8::100/64") }
+	n.reload(vmacConf("use_vmac other") + six("use_vmac\nvmac_xmit_base"))
+	n.onLink("2001:db8::100", "vrrp.51")
+	n.reload(vmacConf("use_vmac other") + six("use_vmac"))
+	n.onLink(lan.LinkLocal(1).String(), "vrrp.51")
+	n.reload(vmacConf("use_vmac other") + six("use_vmac\nvmac_xmit_base"))
+	if got := n.out.count("(VI_6) Entering MASTER STATE"); got != 1 || n.out.count("FAULT STATE") > 0 {
+		t.Errorf("VI_6 was MASTER %d times, want 1", got)
+	}
 	n.reload(vmacConf("use_vmac other 02:11:22:33:44"))
 	from("02:11:22:33:44:33")
 	n.reload(vmacConf(""))
@@ -360,7 +378,7 @@ func TestVMACReload(t *testing.T) {
 	if n.link("other") != nil {
 		t.Error("the interface is still there")
 	}
-	if rules := ruleset(t, n.ns); strings.Contains(rules, "elements") {
+	if rules := ruleset(t, n.ns); regexp.MustCompile(`type iface_index.*\n\s*elements`).MatchString(rules) {
 		t.Errorf("rules that belong to nobody:\n%s", rules)
 	}
 	n.stop()

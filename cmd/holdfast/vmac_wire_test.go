@@ -260,3 +260,33 @@ func TestVMACUnicast(t *testing.T) {
 		t.Error("the base counted although it is not tracked")
 	}
 }
+
+// TestVMACBaseAddressComesLate: the rules know the link-local address of the base as
+// soon as there is one, and no other address in its place (sheet 2.3).
+func TestVMACBaseAddressComesLate(t *testing.T) {
+	needNFT(t)
+	lan := nettest.NewLANT(t, 1, nettest.Options{})
+	ns := lan.Node(1)
+	run := func(args ...string) {
+		t.Helper()
+		if out, err := tool(ns, "ip", args...); err != nil {
+			t.Fatalf("ip %v: %v\n%s", args, err, out)
+		}
+	}
+	settled(t, ns)
+	ll := lan.LinkLocal(1).String()
+	run("addr", "del", ll+"/64", "dev", "eth0")
+	n := newNode(t, ns, fast("VI_1", 51, 100, "virtual_ipaddress_excluded {\n2001:db8::7/64 use_vmac\n}", vip+"/24")).start()
+	n.onLink("2001:db8::7", "vrrp.51")
+	_, parents, _ := strings.Cut(ruleset(t, ns), "set parent_link_local {")
+	parents, _, _ = strings.Cut(parents, "}\n")
+	if strings.Contains(parents, "elements") {
+		t.Errorf("without an address there is %s", parents)
+	}
+	run("addr", "add", ll+"/64", "dev", "eth0")
+	nettest.WaitFor(t, 5*time.Second, func() bool { return strings.Contains(ruleset(t, ns), ll+` . "vrrp.51"`) }, "the address in the rules")
+	n.stop()
+	if rules := ruleset(t, ns); rules != "" {
+		t.Errorf("left behind:\n%s", rules)
+	}
+}

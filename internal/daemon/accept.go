@@ -22,6 +22,7 @@ type acceptMode struct {
 	drops map[*member][]firewall.Drop
 	vmacs []firewall.VMAC
 	undo  *undoFile // nil: nothing is remembered
+	stale []string  // names of tables that an earlier run may have left
 }
 
 // firewallOptions are what the configuration says of the tables.
@@ -32,14 +33,12 @@ func firewallOptions(g *config.Global) firewall.Options {
 	}
 }
 
-// begin takes the options. What an earlier run left in the tables would go on
-// dropping packets, so it is removed, if it is known that the tables are ours: by
-// the configuration, or since that run has left word of it.
+// begin takes the options, and the name of the tables that an earlier run has left
+// word of.
 func (a *acceptMode) begin(cfg *config.Config, left string, undo *undoFile, log *logger) {
 	a.opt, a.undo = firewallOptions(&cfg.Global), undo
 	if left != "" {
-		a.clean(firewall.Options{Table: left}, log)
-		undo.saveTable("")
+		a.stale = append(a.stale, left)
 	}
 	needed := slices.ContainsFunc(cfg.Instances, func(c *config.Instance) bool { return !c.Accept || hasVMAC(c) })
 	if !needed && !cfg.Global.More.NFTables {
@@ -48,17 +47,34 @@ func (a *acceptMode) begin(cfg *config.Config, left string, undo *undoFile, log 
 	if !cfg.Global.More.NFTables && !cfg.Global.More.IPTables {
 		log.infof("use_vmac or no_accept/strict specified, but no firewall configured - using nftables")
 	}
-	a.clean(a.opt, log)
+	if left != a.opt.Table {
+		a.stale = append(a.stale, a.opt.Table)
+	}
 }
 
-// clean removes tables that are there at the start.
-func (a *acceptMode) clean(o firewall.Options, log *logger) {
-	found, err := firewall.New(o).Clean()
-	switch {
-	case err != nil:
-		log.infof("%v: packets for the addresses of instances with no_accept will not be dropped", err)
-	case found:
-		log.infof("removed the nftables table %s: left there by an earlier run", o.Table)
+// sweep removes what an earlier run has left in the tables, which would go on dropping
+// packets, if it is known that they are ours: by the configuration, or since that run
+// has left word of it. It comes after the virtual links are there: where they need
+// rules, these have taken the place of the old ones in one moment, and no interface
+// that was left has been without.
+func (a *acceptMode) sweep(log *logger) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	built := a.wall != nil && a.wall.Built()
+	for _, name := range a.stale {
+		if built && name == a.opt.Table {
+			continue
+		}
+		found, err := firewall.New(firewall.Options{Table: name}).Clean()
+		switch {
+		case err != nil:
+			log.infof("%v: packets for the addresses of instances with no_accept will not be dropped", err)
+		case found:
+			log.infof("removed the nftables table %s: left there by an earlier run", name)
+		}
+	}
+	if a.stale = nil; !built {
+		a.undo.saveTable("")
 	}
 }
 

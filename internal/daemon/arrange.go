@@ -126,6 +126,9 @@ func (d *Daemon) arrange(cfg *config.Config, lay *layout, first bool) error {
 	old := d.cfg
 	d.cfg = cfg
 	a.place(lay)
+	if first {
+		d.accept.sweep(d.log)
+	}
 	a.rebuild(carried)
 	var delay time.Duration
 	if first {

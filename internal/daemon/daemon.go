@@ -80,6 +80,7 @@ type Daemon struct {
 	layout    *layout             // where all of it belongs
 	virtuals  *virtuals           // has a goroutine of its own
 	standing  []kernel.Standing   // virtual links, as last set up
+	awaited   []kernel.Standing   // those of them that are new
 	placing   bool                // that they come up is no news
 	runners   []*runner
 	members   []*member // by group, in the order of its members

@@ -3,10 +3,12 @@ package daemon
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
 )
 
@@ -97,6 +99,11 @@ func plan(cfg *config.Config, pic *kernel.Picture, old *layout, strict bool) *la
 			p.settle(c, a)
 		}
 	}
+	place := map[*config.Instance]int{}
+	for i, c := range cfg.Instances {
+		place[c] = i
+	}
+	slices.SortStableFunc(p.lay.links, func(a, b *virtual) int { return place[a.owner] - place[b.owner] })
 	for _, v := range p.lay.links {
 		v.Shy = v.IPv4 && !p.strict
 	}
@@ -239,16 +246,29 @@ func (s *seat) dev(c *config.Instance, a config.Address) string {
 	return a.Dev
 }
 
+// has tells whether a link is a virtual one of the instance.
+func (s *seat) has(link string) bool {
+	return link != "" && (link == s.virtual || slices.Contains(slices.Collect(maps.Values(s.extra)), link))
+}
+
+// trackers are for the links that the instance has for addresses: without one of
+// them it cannot do its work.
+func (s *seat) trackers(c *config.Instance) []fsm.Tracker {
+	var all []fsm.Tracker
+	for _, a := range slices.Concat(c.Addresses, c.Excluded) {
+		if s.site(c, a) == onExtra && !a.NoTrack {
+			all = append(all, fsm.Tracker{Kind: fsm.TrackInterface, Name: s.extra[groundOf(a)]})
+		}
+	}
+	return all
+}
+
 // extraLinks are the interfaces of addresses that carry no adverts: virtual ones,
 // or all.
 func (s *seat) extraLinks(addresses []kernel.Address, all bool) []string {
 	var links []string
 	for _, a := range addresses {
-		virtual := a.Link == s.virtual
-		for _, name := range s.extra {
-			virtual = virtual || name == a.Link
-		}
-		if a.Link != s.iface && (virtual || all) && !slices.Contains(links, a.Link) {
+		if a.Link != s.iface && (all || s.has(a.Link)) && !slices.Contains(links, a.Link) {
 			links = append(links, a.Link)
 		}
 	}

@@ -100,7 +100,7 @@ func (d *Daemon) uses(name string) bool {
 func (d *Daemon) usedLinks() []string {
 	var names []string
 	add := func(name string) {
-		if name != "" && !slices.Contains(names, name) {
+		if name != "" && d.layout.base(name) == "" && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

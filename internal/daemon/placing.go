@@ -27,7 +27,11 @@ func (a *arrangement) place(lay *layout) {
 			d.promoted[c.Interface]++
 		}
 	}
+	known := d.standing
 	d.standing = d.virtuals.change(lay, d.settings())
+	d.awaited = slices.DeleteFunc(slices.Clone(d.standing), func(s kernel.Standing) bool {
+		return slices.ContainsFunc(known, func(k kernel.Standing) bool { return k.Index == s.Index && k.Virtual == s.Virtual })
+	})
 }
 
 // settings are those that are wanted besides what virtual links need.
@@ -62,13 +66,13 @@ func (d *Daemon) awaitVirtuals() {
 // seesVirtuals tells whether the links are as they were set up, or cannot be since
 // their bases are down.
 func (d *Daemon) seesVirtuals() bool {
-	for _, s := range d.standing {
+	for _, s := range d.awaited {
 		base := d.links[s.Base]
 		if base == nil || !base.Up {
 			continue
 		}
 		l := d.links[s.Name]
-		if l == nil || l.Index != s.Index || !l.Up || s.ShareLinkLocal && len(l.Addrs) == 0 {
+		if l == nil || l.Index != s.Index || !l.Up || s.ShareLinkLocal && !hasAddress(l, s.LinkLocal) {
 			return false
 		}
 	}

@@ -124,7 +124,7 @@ func (sv *survey) trackedBy(kind fsm.TrackKind, name string) []dump.Track {
 	add := func(list []*member, itself bool) {
 		for _, m := range list {
 			set := m.set.Load()
-			if t, ok := trackOf(set, kind, name); ok && (tracksItself(set.cfg, kind, name) || sv.tracksStatic(set.cfg, kind, name) || set.seat.virtual == name) == itself {
+			if t, ok := trackOf(set, kind, name); ok && (tracksItself(set.cfg, kind, name) || sv.tracksStatic(set.cfg, kind, name) || set.seat.has(name)) == itself {
 				all = append(all, t)
 			}
 		}

@@ -55,7 +55,10 @@ func (sv *survey) virtualLink(i *dump.Interface, l *kernel.Link) {
 		}
 		if v.Name == l.Name && !v.IPVLAN {
 			zero := 0
-			i.ArpIgnore, i.RPFilter, i.PromoteSecondaries = 1, &zero, 1
+			i.ArpIgnore, i.RPFilter = 1, &zero
+			if v.IPv4 {
+				i.PromoteSecondaries = 1
+			}
 		}
 	}
 	if l.Kind != "macvlan" && l.Kind != "ipvlan" {

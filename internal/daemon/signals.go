@@ -56,6 +56,10 @@ func meaningless() []os.Signal {
 	return all
 }
 
+// perThread is the signal by which the Go runtime makes all threads do a system call.
+// It handles that one itself; without it, capabilities could not be changed.
+const perThread = 33
+
 // ignoreReserved ignores the signals that the Go runtime leaves to C libraries and
 // os/signal does not take: without a C library they would end the process.
 func ignoreReserved() {
@@ -67,6 +71,9 @@ func ignoreReserved() {
 		return // another layout
 	}
 	for s := uintptr(firstReserved); s <= lastReserved; s++ {
+		if s == perThread {
+			continue
+		}
 		_, _, _ = syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, s, uintptr(unsafe.Pointer(&action)), 0, unsafe.Sizeof(action[3]), 0, 0)
 	}
 }

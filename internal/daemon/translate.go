@@ -15,6 +15,7 @@ import (
 func translate(c *config.Instance, g *config.SyncGroup, st *seat, strict bool) *settings {
 	s := &settings{cfg: c, group: g, seat: st, spec: specOf(c, g, strict), expect: expectOf(c), vips: map[netip.Addr]bool{}, ttl: advert.TTL}
 	s.objects = objectsOf(c, st)
+	s.track(st.trackers(c))
 	if s.spec.ConfigFault == "" {
 		s.spec.ConfigFault = st.fault
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/holdfast-ha/holdfast/internal/firewall"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
 	"github.com/holdfast-ha/holdfast/internal/netio"
@@ -208,6 +210,9 @@ func (v *virtuals) complain(failed []kernel.LinkFailure) {
 		text := f.Error()
 		if f.Virtual.Name == "" {
 			text = "cannot " + f.What + ": " + f.Err.Error()
+		}
+		if errors.Is(f.Err, unix.EOPNOTSUPP) {
+			text += "; this kernel cannot do that"
 		}
 		if errors.Is(f.Err, kernel.ErrNoLink) {
 			continue // it has just gone, of which there will be news

@@ -51,6 +51,9 @@ func (w *Firewall) Apply(wanted *Wanted) error {
 	return err
 }
 
+// Built tells whether the tables are there, and hold what was applied last.
+func (w *Firewall) Built() bool { return w.built }
+
 // Copies tells whether reports about groups leave by the base of virtual MAC
 // interfaces. Otherwise they leave nowhere.
 func (w *Firewall) Copies() bool { return !w.opt.NoCopies }

@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/netip"
@@ -140,8 +141,8 @@ func membership(frame []byte) bool {
 	return false
 }
 
-// TestVMACReports: our node's reports about groups on the virtual interface leave
-// by the base, from its MAC.
+// TestVMACReports: our node's reports about the group of the adverts, which it has
+// joined on the virtual interface, leave by the base, from its MAC.
 func TestVMACReports(t *testing.T) {
 	for _, proto := range vmacProtocols() {
 		t.Run(proto.Name, func(t *testing.T) {
@@ -149,16 +150,19 @@ func TestVMACReports(t *testing.T) {
 			p := newPair(t, proto, lineup{"", ours, ours}, func(c *interop.Conf) { c.Inside = "\tuse_vmac" })
 			p.start(high)
 			p.awaitMaster(high)
-			base := p.lan.MAC(high).String()
+			base, group := p.lan.MAC(high).String(), netip.MustParseAddr("224.0.0.18")
+			if proto.IPv6 {
+				group = netip.MustParseAddr("ff02::12")
+			}
 			reported := func() bool {
 				for _, f := range p.cap.Packets() {
-					if net.HardwareAddr(f.Data[6:12]).String() == base && membership(f.Data) {
+					if net.HardwareAddr(f.Data[6:12]).String() == base && membership(f.Data) && bytes.Contains(f.Data, group.AsSlice()) {
 						return true
 					}
 				}
 				return false
 			}
-			nettest.WaitFor(t, patience, reported, "a report about a group from the base")
+			nettest.WaitFor(t, patience, reported, "a report about the group of the adverts from the base")
 			p.stop(high)
 			p.checkMACs(virtualMAC(proto.IPv6))
 		})

@@ -153,7 +153,7 @@ type Standing struct {
 	Virtual
 	Index int
 	Below int // index of the link it sits on
-	// LinkLocal is the address that it has in common with its base, or what its
+	// LinkLocal is the address that it has, or will have when it is up, or what its
 	// base has; not valid if neither is known.
 	LinkLocal netip.Addr
 }

@@ -341,7 +341,7 @@ func (a *stacking) standing() []Standing {
 			if x.Name != v.Name {
 				continue
 			}
-			st := Standing{Virtual: x.Virtual, Index: x.index, Below: x.below, LinkLocal: x.own.Addr()}
+			st := Standing{Virtual: x.Virtual, Index: x.index, Below: x.below, LinkLocal: a.address(x).Addr()}
 			if !st.LinkLocal.Is6() || !st.LinkLocal.IsLinkLocalUnicast() {
 				st.LinkLocal = a.shared(x.Virtual)
 			}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"testing"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/holdfast-ha/holdfast/internal/nettest"
@@ -133,4 +134,41 @@ func linkNamed(t *testing.T, table LinkTable, name string) *Link {
 		t.Fatalf("no link %s", name)
 	}
 	return l
+}
+
+// TestStackVRFReal moves the base into a VRF and out again. It skips where the kernel
+// has none.
+func TestStackVRFReal(t *testing.T) {
+	nettest.Require(t)
+	table, _ := stackSpace(t)
+	h := table.ns.Handle()
+	vrf := &netlink.Vrf{LinkAttrs: netlink.LinkAttrs{Name: "blue"}, Table: 100}
+	if err := h.LinkAdd(vrf); errors.Is(err, unix.EOPNOTSUPP) {
+		t.Skip("this kernel has no VRF")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	base, err := h.LinkByName("eth0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewStack(table, func(Undo) {})
+	master := func(want int) {
+		t.Helper()
+		if res, err := s.Apply(context.Background(), []Virtual{vmac4("vrrp.51")}, nil, func([]Standing) {}); err != nil || len(res.Failed) > 0 {
+			t.Fatal(err, res.Failed)
+		}
+		if got := linkNamed(t, table, "vrrp.51").Master; got != want {
+			t.Errorf("the link is in %d, want %d", got, want)
+		}
+	}
+	master(0)
+	if err := h.LinkSetMaster(base, vrf); err != nil {
+		t.Fatal(err)
+	}
+	master(vrf.Attrs().Index)
+	if err := h.LinkSetNoMaster(base); err != nil {
+		t.Fatal(err)
+	}
+	master(0)
 }
