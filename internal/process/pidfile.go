@@ -143,7 +143,8 @@ func makeDirs(dir string) ([]string, error) {
 	switch {
 	case err == nil:
 		// Others enter it whatever the umask.
-		return []string{dir}, os.Chmod(dir, 0o755) // #nosec G302 -- a directory
+		err = os.Chmod(dir, 0o755) // #nosec G302 -- a directory
+		return []string{dir}, err
 	case errors.Is(err, fs.ErrExist):
 		return nil, nil
 	case !errors.Is(err, fs.ErrNotExist) || filepath.Dir(dir) == dir:
