@@ -51,7 +51,15 @@ type pipeReader struct {
 func (n *node) listen(fifo string) *pipeReader {
 	n.t.Helper()
 	path := n.path(fifo)
-	nettest.WaitFor(n.t, 15*time.Second, func() bool { _, err := os.Lstat(path); return err == nil }, "the FIFO")
+	// The daemon has opened it when it can be written to without waiting for a
+	// reader: reading before that would find the end of the file.
+	nettest.WaitFor(n.t, 15*time.Second, func() bool {
+		f, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		if err == nil {
+			f.Close()
+		}
+		return err == nil
+	}, "the FIFO")
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		n.t.Fatal(err)

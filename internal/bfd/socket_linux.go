@@ -162,7 +162,7 @@ func dial(s *Spec) (*net.UDPConn, error) {
 	}}
 	to := netip.AddrPortFrom(s.Neighbor, uint16(port)).String()
 	for try := 0; ; try++ {
-		d.LocalAddr = &net.UDPAddr{IP: s.Source.AsSlice(), Port: portLow + rand.IntN(portHigh-portLow+1)}
+		d.LocalAddr = &net.UDPAddr{IP: s.Source.AsSlice(), Port: portLow + rand.IntN(portHigh-portLow+1)} // #nosec G404 -- any free port will do
 		c, err := d.Dial("udp", to)
 		switch {
 		case err == nil:

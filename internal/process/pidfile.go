@@ -63,7 +63,7 @@ var errReplaced = errors.New("pid file was replaced")
 func lockOnce(path string) (*PIDFile, error) {
 	// A fifo in its place must not block, a link not lead elsewhere.
 	const flags = os.O_WRONLY | os.O_CREATE | syscall.O_NOFOLLOW | syscall.O_NONBLOCK
-	f, err := os.OpenFile(path, flags, 0o644)
+	f, err := os.OpenFile(path, flags, 0o644) // #nosec G302 -- monitoring reads it
 	if err != nil {
 		return nil, fmt.Errorf("pid file: %w", err)
 	}
@@ -103,7 +103,7 @@ func lockFile(f *os.File, path string) error {
 		return errReplaced
 	}
 	// Readable by all whatever the umask: monitoring reads it.
-	if err := f.Chmod(0o644); err != nil {
+	if err := f.Chmod(0o644); err != nil { // #nosec G302
 		return fmt.Errorf("pid file: %w", err)
 	}
 	return nil
@@ -139,11 +139,12 @@ func (p *PIDFile) Remove() error {
 
 // makeDirs makes a directory with its parents and returns those it made.
 func makeDirs(dir string) ([]string, error) {
-	err := os.Mkdir(dir, 0o755)
+	err := os.Mkdir(dir, 0o755) // #nosec G301 -- monitoring reads what is in it
 	switch {
 	case err == nil:
 		// Others enter it whatever the umask.
-		return []string{dir}, os.Chmod(dir, 0o755)
+		err = os.Chmod(dir, 0o755) // #nosec G302 -- a directory
+		return []string{dir}, err
 	case errors.Is(err, fs.ErrExist):
 		return nil, nil
 	case !errors.Is(err, fs.ErrNotExist) || filepath.Dir(dir) == dir:

@@ -50,7 +50,7 @@ var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 // Run lets a plan happen. If timeline is not nil it is called with each line of
 // what happens.
 func Run(p *Plan, timeline func(string)) Result {
-	w := &world{plan: p, rng: rand.New(rand.NewPCG(p.Seed, 0x5eed)), say: timeline}
+	w := &world{plan: p, rng: rand.New(rand.NewPCG(p.Seed, 0x5eed)), say: timeline} // #nosec G404 -- to be repeated
 	for i := range p.Routers {
 		w.routers = append(w.routers, newRouter(w, i))
 	}
