@@ -45,7 +45,6 @@ func TestParseFlags(t *testing.T) {
 		{"-XVGade", func(o *options) {
 			o.releaseVIPs, o.keepVRRP, o.noSyslog, o.addressMonitoring, o.dumpConf, o.allConfig = true, true, true, true, true, true
 			o.notes = []string{
-				"-d: the configuration is not logged, ask for keepalived.data by SIGUSR1",
 				"-X: virtual addresses that others set are removed at the start, and only then",
 			}
 		}},

@@ -46,6 +46,7 @@ func meaningless() []os.Signal {
 		syscall.SIGKILL: true, syscall.SIGSTOP: true,
 		syscall.SIGCHLD: true, syscall.SIGCONT: true, syscall.SIGURG: true, syscall.SIGWINCH: true,
 		syscall.SIGPROF: true, // of the Go runtime
+		syscall.SIGABRT: true, // a watchdog that wants to know where it hangs
 	}
 	var all []os.Signal
 	for s := syscall.Signal(1); s <= lastSignal; s++ {
