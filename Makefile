@@ -12,8 +12,8 @@ STATICCHECK = $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 LIGHT = $$($(GO) list ./... | grep -v -e /internal/interop -e /internal/conftest)
 
 # Tests that need more than the running kernel may have, and skip without it.
-VMTESTS    = TestKinds
-VMPACKAGES = ./cmd/holdfast
+VMTESTS    = TestKinds|TestIPVLAN|TestStackVRF
+VMPACKAGES = ./cmd/holdfast ./internal/kernel
 
 FUZZTIME ?= 5m
 WORLDS   ?= 10000
