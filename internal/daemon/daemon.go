@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/dbus"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
 	"github.com/holdfast-ha/holdfast/internal/mail"
@@ -61,6 +62,7 @@ type Daemon struct {
 	notes   *notify.Notifier
 	fifos   fifos
 	mails   *mails
+	bus     atomic.Pointer[dbus.Service] // nil: not wanted
 
 	links map[string]*kernel.Link
 	// carriers are the states of links as they count; of links that are not
@@ -239,6 +241,7 @@ func (d *Daemon) begin() error {
 	if err := d.arrange(d.cfg, true); err != nil {
 		return err
 	}
+	d.monitoring(true)
 	d.releaseLines()
 	d.track(d.cfg)
 	d.plan(d.cfg)
@@ -298,6 +301,7 @@ func (d *Daemon) shutdown() {
 	wg.Go(func() { d.notes.Drain(ctx) })
 	wg.Go(func() { d.mails.mailer.Drain(ctx) })
 	wg.Go(func() { closeFIFOs(d.fifos.pipes, notifyGrace) })
+	wg.Go(func() { d.stopMonitoring(notifyGrace) })
 	wg.Wait()
 	d.stopSessions(time.Second / 10)
 	d.waitTracking(begun.Add(scriptGrace))

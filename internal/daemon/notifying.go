@@ -22,6 +22,7 @@ const (
 	ofLower                    // an advert of lower priority was heard
 	ofReload                   // the state that the instance keeps: only for FIFOs
 	ofGroupReload              // the state that the group keeps: only for FIFOs
+	ofNews                     // a reload is complete: not for FIFOs
 )
 
 // stateNote is a notification.
@@ -66,7 +67,7 @@ func (d *Daemon) notifyState(m *member, n *stateNote) {
 		e.State = priorityWord(n.to)
 	}
 	d.fifos.tell(line{
-		kind: e.Kind, name: e.Name, state: e.State, topic: n.topic,
+		kind: e.Kind, name: e.Name, state: e.State, topic: n.topic, set: set, to: n.to,
 		text: fmt.Sprintf("%s \"%s\" %s %d", e.Kind, e.Name, e.State, e.Priority),
 	})
 	if n.topic == ofInstance || n.topic == ofGroup {

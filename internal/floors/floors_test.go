@@ -71,6 +71,7 @@ func TestStrangers(t *testing.T) {
 		"notify": {"fsm", "config", "netio", "kernel", "track", "mail"},
 		"mail":   {"fsm", "config", "netio", "kernel", "track", "notify"},
 		"manual": {"config", "reference"},
+		"dbus":   {"fsm", "config", "netio", "kernel", "track", "notify", "mail"},
 	}
 	for _, p := range list(t) {
 		name, _ := ours(p.ImportPath)
