@@ -172,15 +172,15 @@ var globalGeneral = []keyword[*Global]{
 		set: switchOn(func(g *Global) *bool { return &g.More.SNMP.RFCv3 }),
 	},
 	{
-		name: "enable_dbus", status: pending, doc: "Offer the D-Bus interface.", example: "enable_dbus",
+		name: "enable_dbus", doc: "Offer the D-Bus interface.", example: "enable_dbus",
 		set: switchOn(func(g *Global) *bool { return &g.More.DBus.Enabled }),
 	},
 	{
-		name: "dbus_service_name", args: "NAME", status: pending, doc: "Name on the bus.", example: "dbus_service_name org.example.Vrrp1",
+		name: "dbus_service_name", args: "NAME", doc: "Name on the bus.", example: "dbus_service_name org.example.Vrrp1",
 		set: word(func(g *Global) *string { return &g.More.DBus.Service }, "dbus_service_name missing - ignoring"),
 	},
 	{
-		name: "dbus_no_interface_name", args: "NAME", since: "2.2.8", status: pending, doc: "What stands for the interface of an instance without one.", example: "dbus_no_interface_name none",
+		name: "dbus_no_interface_name", args: "NAME", since: "2.2.8", doc: "What stands for the interface of an instance without one.", example: "dbus_no_interface_name none",
 		set: word(func(g *Global) *string { return &g.More.DBus.NoInterface }, "dbus_no_interface_name missing - ignoring"),
 	},
 }
