@@ -139,7 +139,9 @@ func (p *program) hold() int {
 		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
 		IgnoreInterrupt: opts.ignoreSigint, Umask: umask(opts, cfg), Version: version,
 		LogScriptOutput: opts.logScriptOutput,
-		Record:          opts.record, Started: p.back.Ready, Signals: p.signals,
+		SNMP:            opts.snmp, SNMPSocket: opts.snmpSocket,
+		Product: fmt.Sprintf("Keepalived v%s (Holdfast %s)", compatVersion, version),
+		Record:  opts.record, Started: p.back.Ready, Signals: p.signals,
 		ReplayFile: strings.TrimSuffix(paths[0], ".pid") + ".replay",
 	})
 	err = d.Run(context.Background())

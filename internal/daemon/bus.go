@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"sync"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
@@ -13,6 +14,7 @@ import (
 // configuration wants it.
 func (d *Daemon) monitoring(first bool) {
 	d.serveBus(first)
+	d.serveSNMP(first)
 	if first {
 		d.fifos.mu.Lock()
 		d.fifos.hear = d.hear
@@ -24,13 +26,19 @@ func (d *Daemon) monitoring(first bool) {
 
 // stopMonitoring has it say goodbye.
 func (d *Daemon) stopMonitoring(limit time.Duration) {
+	var wait sync.WaitGroup
 	if s := d.bus.Swap(nil); s != nil {
-		s.Stop(limit)
+		wait.Go(func() { s.Stop(limit) })
 	}
+	if s := d.mibs.service.Swap(nil); s != nil {
+		wait.Go(func() { s.Stop(limit) })
+	}
+	wait.Wait()
 }
 
 // hear passes on what the FIFOs are told, in the same order. It does not wait.
 func (d *Daemon) hear(l line) {
+	d.hearState(l)
 	s := d.bus.Load()
 	switch {
 	case s == nil:

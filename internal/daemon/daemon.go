@@ -35,6 +35,9 @@ type Options struct {
 	// IgnoreInterrupt: SIGINT does not stop the daemon.
 	IgnoreInterrupt bool
 	Umask           int    // of dump files
+	SNMP            bool   // --snmp: all that there is
+	SNMPSocket      string // --snmp-agent-socket; "": what the configuration says
+	Product         string // what SNMP calls the program
 	Record          string // --record: the file; "": nothing is recorded
 	// ReplayFile is where numbers of adverts outlive the daemon; "": nowhere.
 	ReplayFile string
@@ -63,6 +66,7 @@ type Daemon struct {
 	fifos   fifos
 	mails   *mails
 	bus     atomic.Pointer[dbus.Service] // nil: not wanted
+	mibs    mibs
 
 	links map[string]*kernel.Link
 	// carriers are the states of links as they count; of links that are not

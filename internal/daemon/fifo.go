@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -21,6 +22,9 @@ type line struct {
 	text  string
 	set   *settings // of the instance, or of one of the group
 	to    fsm.State
+	// Of an instance that has become MASTER.
+	cause  string
+	source netip.Addr
 }
 
 // fifos are notify_fifo and vrrp_notify_fifo, which hear the same. When many

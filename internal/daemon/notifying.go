@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -30,6 +31,9 @@ type stateNote struct {
 	topic    topic
 	to       fsm.State
 	priority uint8
+	// Of an instance that has become MASTER.
+	cause  string
+	source netip.Addr
 }
 
 // tellBy makes FIFOs, mail and announcements those of a configuration.
@@ -67,7 +71,7 @@ func (d *Daemon) notifyState(m *member, n *stateNote) {
 		e.State = priorityWord(n.to)
 	}
 	d.fifos.tell(line{
-		kind: e.Kind, name: e.Name, state: e.State, topic: n.topic, set: set, to: n.to,
+		kind: e.Kind, name: e.Name, state: e.State, topic: n.topic, set: set, to: n.to, cause: n.cause, source: n.source,
 		text: fmt.Sprintf("%s \"%s\" %s %d", e.Kind, e.Name, e.State, e.Priority),
 	})
 	if n.topic == ofInstance || n.topic == ofGroup {
