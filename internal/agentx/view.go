@@ -14,7 +14,7 @@ type View struct {
 // stands below one of them and is not there it is said that the instance does not
 // exist, of anything else that the object does not.
 func NewView(binds []Varbind, columns []OID) *View {
-	slices.SortStableFunc(binds, func(a, b Varbind) int { return a.Name.Compare(b.Name) })
+	slices.SortFunc(binds, func(a, b Varbind) int { return a.Name.Compare(b.Name) })
 	binds = slices.CompactFunc(binds, func(a, b Varbind) bool { return slices.Equal(a.Name, b.Name) })
 	v := &View{binds: binds, columns: map[string]bool{}}
 	for _, c := range columns {

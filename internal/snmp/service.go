@@ -64,9 +64,9 @@ func (s *Service) View() *agentx.View {
 	if (!fresh || s.stale.Load()) && s.asking.CompareAndSwap(false, true) {
 		done := make(chan struct{})
 		go func() {
-			defer s.asking.Store(false)
-			defer close(done)
 			s.refresh()
+			s.asking.Store(false)
+			close(done)
 		}()
 		select {
 		case <-done:
