@@ -221,12 +221,17 @@ func (d *Daemon) snmpSurvey() *snmp.Snapshot {
 		Data: sv.data(), Version: d.opt.Product, Traps: d.cfg.Global.More.SNMP.Traps, DBus: d.cfg.Global.More.DBus.Enabled,
 		Taken: time.Now(), UpTime: time.Since(d.started),
 	}
+	x.Routes = append(x.Routes, snmpRoutes(d.cfg.StaticRoutes, true))
+	x.Rules = append(x.Rules, snmpRules(d.cfg.StaticRules, true))
 	for i, m := range sv.members {
-		v := sv.views[m]
+		v, held := sv.views[m], x.Instances[i].State == dump.Master
+		own := &m.set.Load().cfg.More
+		x.Routes = append(x.Routes, snmpRoutes(own.Routes, held))
+		x.Rules = append(x.Rules, snmpRules(own.Rules, held))
 		more := snmp.More{StartsMaster: startsMaster(m.set.Load().cfg)}
 		d.mibs.about(m.set.Load().cfg, func(r *mibRecord) {
 			more.Began, more.Protocol = r.began, r.fault
-			if x.Instances[i].State == dump.Master {
+			if held {
 				more.Reason = r.reason
 			}
 		})

@@ -31,6 +31,12 @@ global_defs {
 static_ipaddress {
 	192.0.2.200/24 dev eth0
 }
+static_routes {
+	198.51.100.0/24 via 192.0.2.9 dev eth0 metric 7
+}
+static_rules {
+	from 198.51.100.9 table 104 priority 504
+}
 vrrp_script good {
 	script "` + script + ` word"
 	interval 1
@@ -127,6 +133,20 @@ vrrp_instance VI_4 {
 	garp_master_delay 0
 	virtual_ipaddress {
 		192.0.2.100/24 scope site
+	}
+	virtual_routes {
+		203.0.113.0/24 via 192.0.2.9 dev eth0 table 99
+		203.0.114.0/24 dev eth0 scope link tos 16 mtu lock 1402 rtt 200ms initcwnd 19 realms 3/4
+		blackhole 203.0.116.0/24
+		203.0.120.0/24 nexthop via 192.0.2.9 dev eth0 weight 3 nexthop via 192.0.2.10 dev eth0 onlink weight 4
+		203.0.121.0/24 dev eth0 features ecn quickack 1 congctl cubic
+	}
+	virtual_rules {
+		from 192.0.2.5/32 to 198.51.100.7/32 table 102 priority 502
+		not to 192.0.2.6 unreachable priority 503
+		iif eth0 fwmark 7/15 table 106 priority 506
+		from 192.0.2.10 table 108 priority 513 suppress_prefixlength 8 suppress_ifgroup 2 realms 3/4
+		from 192.0.2.12 uidrange 5-9 goto 600 priority 516
 	}
 }
 vrrp_instance VI_6 {

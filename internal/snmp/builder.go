@@ -42,6 +42,8 @@ func build(s *Snapshot, set *Settings) *agentx.View {
 		b.trackTables()
 		b.addresses()
 		b.tracked()
+		b.routes()
+		b.rules()
 	}
 	if set.RFCv2 {
 		b.rfc2787()

@@ -7,7 +7,7 @@
 //   - The methods of [Service] never wait, except Stop, which is given a limit.
 //   - What is shown is made of a [Snapshot], which the service asks for when somebody
 //     wants to know something and the last one is a second old, or something has
-//     been told since. It asks on a goroutine of its own; a daemon that does not
+//     been told since; but no more than a fifth of the time goes into that. It asks on a goroutine of its own; a daemon that does not
 //     answer in time is shown as it was.
 //   - All that is known of the wire is in package agentx.
 //   - Nothing can be set.

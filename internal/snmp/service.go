@@ -11,6 +11,7 @@ import (
 
 const (
 	oldest  = time.Second            // of what is shown without asking anew
+	breaks  = 4                      // as long as it took to find out it is shown at least
 	askTime = 500 * time.Millisecond // that the daemon has to answer
 )
 
@@ -25,6 +26,7 @@ type Service struct {
 	mu   sync.Mutex
 	view *agentx.View
 	when time.Time
+	cost time.Duration // of the last one
 }
 
 // Start starts a service. Ask returns a snapshot; it may wait, and is called by one
@@ -59,9 +61,9 @@ func (s *Service) Changed() { s.stale.Store(true) }
 // View returns what there is. While the daemon is slow it is what there was.
 func (s *Service) View() *agentx.View {
 	s.mu.Lock()
-	fresh := time.Since(s.when) < oldest
+	age, dear := time.Since(s.when), breaks*s.cost
 	s.mu.Unlock()
-	if (!fresh || s.stale.Load()) && s.asking.CompareAndSwap(false, true) {
+	if (age >= oldest || s.stale.Load()) && age >= dear && s.asking.CompareAndSwap(false, true) {
 		done := make(chan struct{})
 		go func() {
 			s.refresh()
@@ -80,6 +82,7 @@ func (s *Service) View() *agentx.View {
 
 func (s *Service) refresh() {
 	s.stale.Store(false)
+	begun := time.Now()
 	x := s.ask()
 	if x == nil {
 		return
@@ -87,7 +90,7 @@ func (s *Service) refresh() {
 	v := build(x, &s.set)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.view, s.when = v, time.Now()
+	s.view, s.when, s.cost = v, time.Now(), time.Since(begun)
 }
 
 // Test refuses everything: nothing can be set.

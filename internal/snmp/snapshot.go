@@ -14,6 +14,10 @@ type Snapshot struct {
 	DBus    bool   // enable_dbus
 	// More has for each of Data.Instances what the files do not tell.
 	More []More
+	// Routes and Rules are first those that are static, and then those of each of
+	// Data.Instances.
+	Routes [][]Route
+	Rules  [][]Rule
 	// Packets for all instances that were damaged or of another version.
 	ChecksumErrors, VersionErrors uint64
 	// Taken is when, and UpTime for how long the daemon had been there then.
