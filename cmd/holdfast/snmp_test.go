@@ -44,9 +44,6 @@ func TestSNMPComesAndGoes(t *testing.T) {
 	if got := master.Get(vrrpMIB + ".3.1.4.1"); !strings.HasSuffix(got, "INTEGER: 2") {
 		t.Errorf("the state is %s", got)
 	}
-	if got := master.Set(vrrpMIB+".3.1.7.1", "7"); !strings.Contains(got, "notWritable") {
-		t.Errorf("setting the priority: %s", got)
-	}
 	n.reload(with("enable_snmp_vrrp\n enable_traps") + one)
 	names(name("1", "VI_1"))
 	n.reload(with("enable_snmp_rfcv3\n enable_traps") + one)
@@ -109,5 +106,46 @@ func TestAuthFailureIsTold(t *testing.T) {
 	other.start()
 	master.AwaitTrap(".1.3.6.1.2.1.68.0.2	.1.3.6.1.2.1.68.1.5.0 = 192.0.2.2	.1.3.6.1.2.1.68.1.6.0 = 3")
 	other.stop()
+	n.stop()
+}
+
+// What is set lasts until the next reload, and is applied at once.
+func TestSetting(t *testing.T) {
+	nettest.Require(t)
+	lan := nettest.NewLANT(t, 1, nettest.Options{})
+	master := snmptest.Start(t, lan.Node(1))
+	conf := fast("VI_1", 51, 100, "", vip)
+	n := newNode(t, lan.Node(1), conf, "-x", "-A", master.Socket)
+	n.start()
+	n.waitAddr(vip, true)
+	is := func(column, want string) {
+		t.Helper()
+		nettest.WaitFor(t, 15*time.Second, func() bool { return strings.HasSuffix(master.Get(vrrpMIB+".3.1."+column+".1"), ": "+want) },
+			"column "+column+" to be "+want)
+	}
+	is("8", "100")
+	for _, x := range []struct{ column, value, says string }{
+		{"7", "150", ": 150"},
+		{"13", "2", ": 2"},
+		{"27", "2", ": 2"},
+		{"7", "300", "wrongValue"},
+		{"8", "7", "notWritable"},
+	} {
+		if got := master.Set(vrrpMIB+".3.1."+x.column+".1", x.value); !strings.Contains(got, x.says) {
+			t.Errorf("setting column %s to %s: %s", x.column, x.value, got)
+		}
+	}
+	is("7", "150")
+	is("8", "150")
+	is("13", "2")
+	is("27", "2")
+	n.waitLog("(VI_1) base priority changed from 100 to 150 via SNMP.")
+	n.reload(conf)
+	is("7", "100")
+	is("13", "1")
+	is("27", "1")
+	if n.out.count("(VI_1) Entering") != 2 { // BACKUP and MASTER at the start
+		t.Errorf("the instance has changed its state")
+	}
 	n.stop()
 }

@@ -28,14 +28,16 @@ type Error uint16
 
 // Errors: those of SNMP (RFC 3416), and those of AgentX.
 const (
-	NoError     Error = 0
-	GenErr      Error = 5
-	NoAccess    Error = 6
-	WrongType   Error = 7
-	WrongValue  Error = 10
-	NotWritable Error = 17
-	ParseError  Error = 266
-	Denied      Error = 267
+	NoError      Error = 0
+	GenErr       Error = 5
+	NoAccess     Error = 6
+	WrongType    Error = 7
+	WrongValue   Error = 10
+	CommitFailed Error = 14
+	UndoFailed   Error = 15
+	NotWritable  Error = 17
+	ParseError   Error = 266
+	Denied       Error = 267
 )
 
 // Syntax is the type of a value (RFC 2741 section 5.4).

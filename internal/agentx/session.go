@@ -256,10 +256,7 @@ func (s *session) handle(p *PDU) error {
 			}
 		}
 	case UndoSet: // what was set stays: it was right
-		answer.Error = errUndoFailed
+		answer.Error = UndoFailed
 	}
 	return s.send(answer)
 }
-
-// errUndoFailed is undoFailed (RFC 2741 section 6.2.16).
-const errUndoFailed Error = 15

@@ -85,7 +85,7 @@ func (d *Daemon) serveSNMP(first bool) {
 		return
 	}
 	if s == nil {
-		s = snmp.Start(want, d.snmpSnapshot, d.log.infof)
+		s = snmp.Start(want, snmp.Daemon{Snapshot: d.snmpSnapshot, Change: d.snmpChange}, d.log.infof)
 		for _, m := range d.members {
 			if !first && heldState(m.state()) { // from now on: nobody remembers
 				d.mibs.about(m.set.Load().cfg, func(r *mibRecord) { r.began = time.Now() })

@@ -10,5 +10,7 @@
 //     been told since; but no more than a fifth of the time goes into that. It asks on a goroutine of its own; a daemon that does not
 //     answer in time is shown as it was.
 //   - All that is known of the wire is in package agentx.
-//   - Nothing can be set.
+//   - Three things of an instance can be set, as with keepalived: base priority,
+//     preemption and Accept_Mode. What the master agent lets through is checked, and
+//     then the daemon's to do.
 package snmp

@@ -18,7 +18,7 @@ const (
 // Service is the daemon in the eyes of a master agent.
 type Service struct {
 	set    Settings
-	ask    func() *Snapshot
+	daemon Daemon
 	agent  *agentx.Agent
 	stale  atomic.Bool
 	asking atomic.Bool
@@ -29,10 +29,18 @@ type Service struct {
 	cost time.Duration // of the last one
 }
 
-// Start starts a service. Ask returns a snapshot; it may wait, and is called by one
-// goroutine at a time. It returns nil when there is none to be had.
-func Start(set Settings, ask func() *Snapshot, log func(format string, args ...any)) *Service {
-	s := &Service{set: set, ask: ask, view: agentx.NewView(nil, nil)}
+// Daemon is what is shown, and may be changed.
+type Daemon struct {
+	// Snapshot may wait, and is called by one goroutine at a time. It returns nil when
+	// there is none to be had.
+	Snapshot func() *Snapshot
+	// Change changes an instance until the next reload; false: that did not work.
+	Change func(name string, what Setting, value int) bool
+}
+
+// Start starts a service.
+func Start(set Settings, daemon Daemon, log func(format string, args ...any)) *Service {
+	s := &Service{set: set, daemon: daemon, view: agentx.NewView(nil, nil)}
 	var roots []agentx.OID
 	for _, r := range []struct {
 		wanted bool
@@ -83,7 +91,7 @@ func (s *Service) View() *agentx.View {
 func (s *Service) refresh() {
 	s.stale.Store(false)
 	begun := time.Now()
-	x := s.ask()
+	x := s.daemon.Snapshot()
 	if x == nil {
 		return
 	}
@@ -92,12 +100,6 @@ func (s *Service) refresh() {
 	defer s.mu.Unlock()
 	s.view, s.when, s.cost = v, time.Now(), time.Since(begun)
 }
-
-// Test refuses everything: nothing can be set.
-func (s *Service) Test(agentx.Varbind) agentx.Error { return agentx.NotWritable }
-
-// Set refuses everything, too.
-func (s *Service) Set(agentx.Varbind) agentx.Error { return agentx.NotWritable }
 
 // States of notifications beside those of package dump.
 const (

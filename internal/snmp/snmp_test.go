@@ -119,14 +119,14 @@ func TestView(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		asked, slow := atomic.Int32{}, atomic.Bool{}
 		release := make(chan struct{})
-		s := &Service{set: Settings{VRRP: true}, view: agentx.NewView(nil, nil), ask: func() *Snapshot {
+		s := &Service{set: Settings{VRRP: true}, view: agentx.NewView(nil, nil), daemon: Daemon{Snapshot: func() *Snapshot {
 			asked.Add(1)
 			if slow.Load() {
 				<-release
 				return nil
 			}
 			return sample()
-		}}
+		}}}
 		want := func(n int32) {
 			t.Helper()
 			if len(s.View().Objects()) == 0 || asked.Load() != n {
