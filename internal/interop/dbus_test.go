@@ -188,6 +188,7 @@ func describe(t *testing.T, c *godbus.Conn, path godbus.ObjectPath, seen map[str
 // their descriptions, properties, answers, errors, files, signals and their order.
 func TestDBus(t *testing.T) {
 	needKeepalived(t)
+	t.Parallel()
 	want, got := busStory(t, interop.Keepalived), busStory(t, ours)
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-keepalived +ours):\n%s", d)

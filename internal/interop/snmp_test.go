@@ -239,6 +239,7 @@ func snmpStory(t *testing.T, program string) (walk, traps []string) {
 // the same configuration in the same states.
 func TestSNMP(t *testing.T) {
 	needKeepalived(t)
+	t.Parallel()
 	want, wantTraps := snmpStory(t, interop.Keepalived)
 	got, gotTraps := snmpStory(t, ours)
 	if d := gocmp.Diff(want, got); d != "" {
