@@ -25,6 +25,9 @@ type Options struct {
 	Source      Source
 	// Log tells of difficulties. It does not wait.
 	Log func(format string, args ...any)
+	// After is waited for before the first session: nobody can register what somebody
+	// else still has. nil: there is nobody.
+	After <-chan struct{}
 }
 
 // DefaultSocket is where Debian's snmpd listens.
@@ -134,6 +137,13 @@ func (a *Agent) Stop(limit time.Duration) bool {
 func (a *Agent) run(ctx context.Context) {
 	defer close(a.done)
 	defer a.cancel()
+	if a.opt.After != nil {
+		select {
+		case <-a.opt.After:
+		case <-a.ending:
+			return
+		}
+	}
 	pause, said := firstPause, false
 	for {
 		s, err := a.connect(ctx)

@@ -216,3 +216,39 @@ func TestAddress(t *testing.T) {
 		}
 	}
 }
+
+// TestAfter: nobody is called while somebody else may have what we register.
+func TestAfter(t *testing.T) {
+	m, f := newMaster(t), &fake{}
+	first := make(chan struct{})
+	called := make(chan struct{})
+	go func() {
+		m.accept()
+		close(called)
+	}()
+	a := Start(Options{Socket: m.l.Addr().String(), Roots: []OID{{1, 9}}, Source: f, Log: func(string, ...any) {}, After: first})
+	select {
+	case <-called:
+		t.Error("the master was called too early")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(first)
+	<-called
+	a.Stop(time.Second)
+}
+
+// TestRefusedRegistration: the log has it, and the session goes on.
+func TestRefusedRegistration(t *testing.T) {
+	m, f := newMaster(t), &fake{}
+	a := f.start(t, m.l.Addr().String())
+	m.call()
+	m.send(&PDU{Type: Response, Session: 7, Packet: m.read().Packet})
+	m.send(&PDU{Type: Response, Session: 7, Packet: m.read().Packet, Error: 263})
+	a.Trap(OID{1, 9, 0, 1})
+	if p := m.read(); p.Type != Notify {
+		t.Errorf("%+v", p)
+	}
+	if f.said("does not let us serve .1.9: error 263") != 1 {
+		t.Errorf("the log has %q", f.log)
+	}
+}

@@ -63,17 +63,21 @@ func (d *Daemon) serveBus(first bool) {
 	g := &d.cfg.Global
 	want := dbus.Settings{Name: g.More.DBus.Service, NoInterface: g.More.DBus.NoInterface, Namespace: g.More.NetNS, Instance: g.InstanceName}
 	s := d.bus.Load()
-	if s != nil && (!g.More.DBus.Enabled || s.Settings() != want) {
+	var gone chan struct{}
+	if old := s; s != nil && (!g.More.DBus.Enabled || s.Settings() != want) {
 		d.bus.Store(nil)
-		go s.Stop(time.Second)
-		s = nil
+		s, gone = nil, make(chan struct{})
+		go func() {
+			old.Stop(requestTimeout)
+			close(gone)
+		}()
 	}
 	if !g.More.DBus.Enabled {
 		return
 	}
 	started := s == nil
 	if started {
-		s = dbus.Start(want, d.busCommands(), d.log.infof)
+		s = dbus.Start(want, d.busCommands(), d.log.infof, gone)
 	}
 	var list []dbus.Instance
 	for _, m := range d.ordered {

@@ -76,16 +76,20 @@ func (d *Daemon) snmpSettings() snmp.Settings {
 func (d *Daemon) serveSNMP(first bool) {
 	want := d.snmpSettings()
 	s := d.mibs.service.Load()
-	if s != nil && (!want.Wanted() || s.Settings() != want) {
+	var gone chan struct{}
+	if old := s; s != nil && (!want.Wanted() || s.Settings() != want) {
 		d.mibs.service.Store(nil)
-		go s.Stop(time.Second)
-		s = nil
+		s, gone = nil, make(chan struct{})
+		go func() {
+			old.Stop(requestTimeout)
+			close(gone)
+		}()
 	}
 	if !want.Wanted() {
 		return
 	}
 	if s == nil {
-		s = snmp.Start(want, snmp.Daemon{Snapshot: d.snmpSnapshot, Change: d.snmpChange}, d.log.infof)
+		s = snmp.Start(want, snmp.Daemon{Snapshot: d.snmpSnapshot, Change: d.snmpChange}, d.log.infof, gone)
 		for _, m := range d.members {
 			if !first && heldState(m.state()) { // from now on: nobody remembers
 				d.mibs.about(m.set.Load().cfg, func(r *mibRecord) { r.began = time.Now() })

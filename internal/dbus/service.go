@@ -69,8 +69,9 @@ type Service struct {
 	done   chan struct{}
 }
 
-// Start starts a service, which log tells of its difficulties.
-func Start(set Settings, do Commands, log func(format string, args ...any)) *Service {
+// Start starts a service, which log tells of its difficulties. It connects once after
+// is closed; nil: at once.
+func Start(set Settings, do Commands, log func(format string, args ...any), after <-chan struct{}) *Service {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Service{
 		set: set, paths: set.paths(), do: do, log: log, calls: make(chan struct{}, callers),
@@ -78,7 +79,7 @@ func Start(set Settings, do Commands, log func(format string, args ...any)) *Ser
 		cancel: cancel, ending: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.Instances(nil)
-	go s.run(ctx)
+	go s.run(ctx, after)
 	return s
 }
 
@@ -190,9 +191,16 @@ func (s *Service) offline() {
 }
 
 // run is the goroutine of the service.
-func (s *Service) run(ctx context.Context) {
+func (s *Service) run(ctx context.Context, after <-chan struct{}) {
 	defer close(s.done)
 	defer s.cancel()
+	if after != nil {
+		select {
+		case <-after:
+		case <-s.ending:
+			return
+		}
+	}
 	pause, said := firstPause, false
 	for {
 		conn, err := connect(ctx, handler{s})

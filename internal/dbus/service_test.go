@@ -56,7 +56,7 @@ func (f *fake) start(t *testing.T, address string, set Settings) *Service {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.log = append(f.log, format)
-	})
+	}, nil)
 	t.Cleanup(func() {
 		select {
 		case <-s.ending:

@@ -28,6 +28,9 @@ func masterOf(x *dump.Instance) netip.Addr {
 	return netip.Addr{}
 }
 
+// macOf is the MAC at which an instance is reached.
+func (b *builder) macOf(x *dump.Instance) []byte { return b.mac[x.Interface] }
+
 // active is a RowStatus.
 const active = 1
 
@@ -76,7 +79,7 @@ func (b *builder) operV2(r row, x *dump.Instance, m *More) {
 	if !m.Began.IsZero() { // how old the daemon was then
 		since = b.UpTime - b.Taken.Sub(m.Began)
 	}
-	r.put(2, agentx.Octets(b.mac[x.Interface]))
+	r.put(2, agentx.Octets(b.macOf(x)))
 	r.put(3, agentx.Int(operState(x.State)))
 	r.put(4, agentx.Int(1)) // up
 	r.put(5, agentx.Int(int(x.Priority)))
@@ -135,7 +138,7 @@ func (b *builder) operV3(r row, x *dump.Instance, m *More) {
 	}
 	r.put(3, octets(masterOf(x), x.IPv6))
 	r.put(4, octets(x.Source, x.IPv6))
-	r.put(5, agentx.Octets(b.mac[x.Interface]))
+	r.put(5, agentx.Octets(b.macOf(x)))
 	r.put(6, agentx.Int(operState(x.State)))
 	r.put(7, count(x.Priority))
 	r.put(8, agentx.Int(len(x.Addresses)))

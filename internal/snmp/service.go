@@ -38,8 +38,8 @@ type Daemon struct {
 	Change func(name string, what Setting, value int) bool
 }
 
-// Start starts a service.
-func Start(set Settings, daemon Daemon, log func(format string, args ...any)) *Service {
+// Start starts a service, which connects once after is closed; nil: at once.
+func Start(set Settings, daemon Daemon, log func(format string, args ...any), after <-chan struct{}) *Service {
 	s := &Service{set: set, daemon: daemon, view: agentx.NewView(nil, nil)}
 	var roots []agentx.OID
 	for _, r := range []struct {
@@ -52,7 +52,7 @@ func Start(set Settings, daemon Daemon, log func(format string, args ...any)) *S
 	}
 	log("Starting SNMP subagent")
 	s.agent = agentx.Start(agentx.Options{
-		Socket: set.Socket, ID: keepalived, Description: set.Version, Roots: roots, Source: s, Log: log,
+		Socket: set.Socket, ID: keepalived, Description: set.Version, Roots: roots, Source: s, Log: log, After: after,
 	})
 	return s
 }
