@@ -37,7 +37,7 @@ const (
 	ioTimeout  = 5 * time.Second // of the master: to answer, and to take what is sent
 	pingPause  = 2 * time.Minute
 	firstPause = time.Second
-	lastPause  = time.Minute
+	lastPause  = 15 * time.Second
 	queueSize  = 256
 	oldest     = time.Minute // of traps that wait for a master
 	answerTime = 2           // seconds that the master shall wait for us

@@ -11,7 +11,7 @@
 //     wait in a queue of a fixed size, of which the oldest is dropped for one too
 //     many.
 //   - A master that is not there, hangs or ends is tried again after a second, then
-//     after twice as long each time, up to a minute. The log hears of it once, and
+//     after twice as long each time, up to 15 seconds. The log hears of it once, and
 //     once more when it is there again.
 //   - Requests are answered one after the other by a goroutine of the agent, which
 //     asks a [Source] and does nothing else.

@@ -8,7 +8,7 @@
 //     the oldest is dropped for one too many.
 //   - A goroutine of the service connects and sends. A bus that does not answer,
 //     hangs or ends is tried again after a second, then after twice as long each
-//     time, up to a minute; whoever listens to the new bus is told of the start
+//     time, up to 15 seconds; whoever listens to the new bus is told of the start
 //     and of all states. The log hears of it once, and once more when the bus is
 //     there again.
 //   - Properties are answered from what the service was told, without asking the

@@ -36,7 +36,7 @@ const (
 	queueSize  = 4096
 	callers    = 16 // methods of the daemon under way or waiting
 	firstPause = time.Second
-	lastPause  = time.Minute
+	lastPause  = 15 * time.Second
 )
 
 // signal is one that waits to be sent.
