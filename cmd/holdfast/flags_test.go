@@ -74,8 +74,6 @@ func TestParseFlags(t *testing.T) {
 			o.notes = []string{
 				"-c: there is no health checking process, its pid file is not written",
 				"-b: there is no BFD process, its pid file is not written",
-				"-x: SNMP is not served",
-				"-A: SNMP is not served",
 			}
 		}},
 		{"-m", func(o *options) {

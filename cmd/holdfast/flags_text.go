@@ -83,6 +83,10 @@ Addresses:
   -V, --dont-release-vrrp      keep addresses and send nothing when stopping
   -a, --address-monitoring     log every change of an address on this machine
 
+Monitoring:
+  -x, --snmp                   serve all MIBs, by a master agent
+  -A, --snmp-agent-socket=FILE where the master agent listens
+
 Logging:
   -D, --log-detail             say more; given twice, say still more
   -d, --dump-conf              log what the configuration means
@@ -123,8 +127,6 @@ Accepted so that command lines need no change, without effect here:
   -R, --dont-respawn           there is no child process to start again
   -c, --checkers_pid=FILE      there is no health checker
   -b, --bfd_pid=FILE           there is no BFD process
-  -x, --snmp                   SNMP is not served
-  -A, --snmp-agent-socket=FILE SNMP is not served
   -m, --core-dump              left to the system
   -M, --core-dump-pattern[=PATTERN]
                                left to the system

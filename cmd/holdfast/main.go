@@ -158,7 +158,9 @@ func (p *program) hold() int {
 		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
 		IgnoreInterrupt: opts.ignoreSigint, DumpConfig: opts.dumpConf, Umask: umask(opts, cfg), Version: version,
 		LogScriptOutput: opts.logScriptOutput, LeastPrivilege: opts.leastPrivilege,
-		Record: opts.record, Started: p.back.Ready, Signals: p.signals,
+		SNMP: opts.snmp, SNMPSocket: opts.snmpSocket,
+		Product: fmt.Sprintf("Keepalived v%s (Holdfast %s)", compatVersion, version),
+		Record:  opts.record, Started: p.back.Ready, Signals: p.signals,
 		ReplayFile: strings.TrimSuffix(paths[0], ".pid") + ".replay",
 		UndoFile:   strings.TrimSuffix(paths[0], ".pid") + ".undo",
 	})

@@ -59,11 +59,11 @@ _holdfast_words='
 
 _holdfast_options='
 	--use-file -f --config-id -i --all-config -e --config-test -t --dont-fork -n --vrrp -P --pid -p --vrrp_pid -r
-	--umask -u --namespace -s --ignore-sigint --all --dont-release-vrrp -V --address-monitoring -a --log-detail -D
-	--dump-conf -d --log-console -l --no-syslog -G --log-facility -S --version -v --help -h --signum
-	--strict-compat --log-script-output --least-privilege --record --config-test-format --config-test-host
-	--config-test-host-dump --config-diff --explain --release-vips -X --no_bfd -B --dont-release-ipvs -I
-	--dont-respawn -R --checkers_pid -c --bfd_pid -b --snmp -x --snmp-agent-socket -A --core-dump -m
+	--umask -u --namespace -s --ignore-sigint --all --dont-release-vrrp -V --address-monitoring -a --snmp -x
+	--snmp-agent-socket -A --log-detail -D --dump-conf -d --log-console -l --no-syslog -G --log-facility -S
+	--version -v --help -h --signum --strict-compat --log-script-output --least-privilege --record
+	--config-test-format --config-test-host --config-test-host-dump --config-diff --explain --release-vips -X
+	--no_bfd -B --dont-release-ipvs -I --dont-respawn -R --checkers_pid -c --bfd_pid -b --core-dump -m
 	--core-dump-pattern -M --check -C --log-file -g --genhash -T'
 
 _holdfast() {
@@ -82,7 +82,7 @@ _holdfast() {
 	--config-id=|--config-id|-i|--umask=|--umask|-u|--record=|--record|--config-diff=|--config-diff|--core-dump-pattern=)
 		return
 		;;
-	--use-file=|--use-file|-f|--config-test=|--pid=|--pid|-p|--vrrp_pid=|--vrrp_pid|-r|--config-test-host=|--config-test-host|--checkers_pid=|--checkers_pid|-c|--bfd_pid=|--bfd_pid|-b|--snmp-agent-socket=|--snmp-agent-socket|-A|--log-file=)
+	--use-file=|--use-file|-f|--config-test=|--pid=|--pid|-p|--vrrp_pid=|--vrrp_pid|-r|--snmp-agent-socket=|--snmp-agent-socket|-A|--config-test-host=|--config-test-host|--checkers_pid=|--checkers_pid|-c|--bfd_pid=|--bfd_pid|-b|--log-file=)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return

@@ -139,7 +139,7 @@ var globalGeneral = []keyword[*Global]{
 		set: switchOn(func(g *Global) *bool { return &g.More.FIFOStatesOnReload }),
 	},
 	{
-		name: "snmp_socket", args: "ADDRESS", status: pending, doc: "Where the SNMP master agent listens.", example: "snmp_socket unix:/var/agentx/master",
+		name: "snmp_socket", args: "ADDRESS", doc: "Where the SNMP master agent listens.", example: "snmp_socket unix:/var/agentx/master",
 		set: func(_ *loader, g *Global, a *syntax.Args) {
 			switch {
 			case a.Left() > 1:
@@ -152,35 +152,35 @@ var globalGeneral = []keyword[*Global]{
 		},
 	},
 	{
-		name: "enable_traps", status: pending, doc: "Send SNMP traps.", example: "enable_traps",
+		name: "enable_traps", doc: "Send SNMP traps.", example: "enable_traps",
 		set: switchOn(func(g *Global) *bool { return &g.More.SNMP.Traps }),
 	},
 	{
-		name: "enable_snmp_vrrp", aliases: []string{"enable_snmp_keepalived"}, status: pending, doc: "Serve the KEEPALIVED-MIB for VRRP.", example: "enable_snmp_vrrp",
+		name: "enable_snmp_vrrp", aliases: []string{"enable_snmp_keepalived"}, doc: "Serve the KEEPALIVED-MIB for VRRP.", example: "enable_snmp_vrrp",
 		set: switchOn(func(g *Global) *bool { return &g.More.SNMP.VRRP }),
 	},
 	{
-		name: "enable_snmp_rfc", status: pending, optional: true, doc: "Serve the RFC 2787 and RFC 6527 MIBs.", example: "enable_snmp_rfc",
+		name: "enable_snmp_rfc", optional: true, doc: "Serve the RFC 2787 and RFC 6527 MIBs.", example: "enable_snmp_rfc",
 		set: switchOn(func(g *Global) *bool { return &g.More.SNMP.RFC }),
 	},
 	{
-		name: "enable_snmp_rfcv2", status: pending, optional: true, doc: "Serve the RFC 2787 MIB.", example: "enable_snmp_rfcv2",
+		name: "enable_snmp_rfcv2", optional: true, doc: "Serve the RFC 2787 MIB.", example: "enable_snmp_rfcv2",
 		set: switchOn(func(g *Global) *bool { return &g.More.SNMP.RFCv2 }),
 	},
 	{
-		name: "enable_snmp_rfcv3", status: pending, optional: true, doc: "Serve the RFC 6527 MIB.", example: "enable_snmp_rfcv3",
+		name: "enable_snmp_rfcv3", optional: true, doc: "Serve the RFC 6527 MIB.", example: "enable_snmp_rfcv3",
 		set: switchOn(func(g *Global) *bool { return &g.More.SNMP.RFCv3 }),
 	},
 	{
-		name: "enable_dbus", status: pending, doc: "Offer the D-Bus interface.", example: "enable_dbus",
+		name: "enable_dbus", doc: "Offer the D-Bus interface.", example: "enable_dbus",
 		set: switchOn(func(g *Global) *bool { return &g.More.DBus.Enabled }),
 	},
 	{
-		name: "dbus_service_name", args: "NAME", status: pending, doc: "Name on the bus.", example: "dbus_service_name org.example.Vrrp1",
+		name: "dbus_service_name", args: "NAME", doc: "Name on the bus.", example: "dbus_service_name org.example.Vrrp1",
 		set: word(func(g *Global) *string { return &g.More.DBus.Service }, "dbus_service_name missing - ignoring"),
 	},
 	{
-		name: "dbus_no_interface_name", args: "NAME", since: "2.2.8", status: pending, doc: "What stands for the interface of an instance without one.", example: "dbus_no_interface_name none",
+		name: "dbus_no_interface_name", args: "NAME", since: "2.2.8", doc: "What stands for the interface of an instance without one.", example: "dbus_no_interface_name none",
 		set: word(func(g *Global) *string { return &g.More.DBus.NoInterface }, "dbus_no_interface_name missing - ignoring"),
 	},
 }

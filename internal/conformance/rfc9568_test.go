@@ -8,7 +8,7 @@ const (
 	withNoAccept = "kept with `no_accept` or strict mode; by default it accepts, as with keepalived: that is what a service on a virtual address needs"
 	noForwarding = "Holdfast moves addresses; the kernel forwards, by its own rules"
 	noRA         = "Holdfast sends no router advertisements; a daemon that does can be started and stopped by a notify script"
-	management   = "the log, the statistics file and the JSON dump tell it; SNMP is not served"
+	management   = "the log, the statistics file, the JSON dump and SNMP tell it"
 )
 
 // held: addresses are on the interface if and only if the instance is Active,

@@ -340,6 +340,7 @@ func (a *arrangement) assemble(w *wantedGroup, over map[identity]carried) *runne
 		r.rec = d.rec.recorder(g, specs, from)
 	}
 	r.late = func(late time.Duration) { d.do(func() { d.timersLate(late) }) }
+	r.refusal = d.refusal
 	r.drain = func(how drainage) {
 		for _, m := range r.members {
 			if s := m.sock.Load(); s != nil {

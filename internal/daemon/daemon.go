@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/dbus"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
 	"github.com/holdfast-ha/holdfast/internal/mail"
@@ -38,6 +39,9 @@ type Options struct {
 	IgnoreInterrupt bool
 	DumpConfig      bool   // --dump-conf: log what the configuration means
 	Umask           int    // of dump files
+	SNMP            bool   // --snmp: all that there is
+	SNMPSocket      string // --snmp-agent-socket; "": what the configuration says
+	Product         string // what SNMP calls the program
 	Record          string // --record: the file; "": nothing is recorded
 	// ReplayFile is where numbers of adverts outlive the daemon; "": nowhere.
 	ReplayFile string
@@ -68,6 +72,8 @@ type Daemon struct {
 	notes   *notify.Notifier
 	fifos   fifos
 	mails   *mails
+	bus     atomic.Pointer[dbus.Service] // nil: not wanted
+	mibs    mibs
 
 	links map[string]*kernel.Link
 	// carriers are the states of links as they count; of links that are not
@@ -264,6 +270,7 @@ func (d *Daemon) begin() error {
 	if err := d.arrange(d.cfg, lay, true); err != nil {
 		return err
 	}
+	d.monitoring(true)
 	d.releaseLines()
 	d.track(d.cfg)
 	d.plan(d.cfg)
@@ -310,6 +317,7 @@ func (d *Daemon) shutdown() {
 	wg.Go(func() { d.notes.Drain(ctx) })
 	wg.Go(func() { d.mails.mailer.Drain(ctx) })
 	wg.Go(func() { closeFIFOs(d.fifos.pipes, notifyGrace) })
+	wg.Go(func() { d.stopMonitoring(notifyGrace) })
 	wg.Wait()
 	d.stopSessions(time.Second / 10)
 	d.waitTracking(begun.Add(scriptGrace))

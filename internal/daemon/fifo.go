@@ -3,6 +3,7 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +20,11 @@ type line struct {
 	state string
 	topic topic
 	text  string
+	set   *settings // of the instance, or of one of the group
+	to    fsm.State
+	// Of an instance that has become MASTER.
+	cause  string
+	source netip.Addr
 }
 
 // fifos are notify_fifo and vrrp_notify_fifo, which hear the same. When many
@@ -29,6 +35,8 @@ type fifos struct {
 	pipes [2]*notify.Pipe // nil: none
 	held  []line
 	holds int
+	// hear is told of every line in that order, too. It does not wait.
+	hear func(line)
 }
 
 func (f *fifos) tell(l line) {
@@ -43,9 +51,12 @@ func (f *fifos) tell(l line) {
 
 // write writes a line to both. The caller holds the lock.
 func (f *fifos) write(l line) {
+	if f.hear != nil {
+		f.hear(l)
+	}
 	for _, p := range f.pipes {
 		switch {
-		case p == nil:
+		case p == nil || l.topic == ofNews:
 		case l.topic == ofLower:
 			p.Remark(l.text)
 		default:

@@ -16,7 +16,7 @@ import (
 
 // says makes a line.
 func says(kind notify.Kind, name, state string, about topic) line {
-	return line{kind, name, state, about, fmt.Sprintf("%s %s %s", kind, name, state)}
+	return line{kind: kind, name: name, state: state, topic: about, text: fmt.Sprintf("%s %s %s", kind, name, state)}
 }
 
 // TestLineOrder puts lines that came in any order into keepalived's.

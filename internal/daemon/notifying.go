@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ const (
 	ofGroupReload               // the state that the group keeps: only for FIFOs
 	ofSuspicion                 // that there may be a second master: only for FIFOs
 	ofSuspicionEnd              // that there is none any more: only for FIFOs
+	ofNews                      // a reload is complete: not for FIFOs
 )
 
 // stateNote is a notification.
@@ -31,6 +33,9 @@ type stateNote struct {
 	topic    topic
 	to       fsm.State
 	priority uint8
+	// Of an instance that has become MASTER.
+	cause  string
+	source netip.Addr
 }
 
 // tellBy makes FIFOs, mail and announcements those of a configuration.
@@ -72,7 +77,7 @@ func (d *Daemon) notifyState(m *member, n *stateNote) {
 		e.State = "SPLIT_BRAIN_END"
 	}
 	d.fifos.tell(line{
-		kind: e.Kind, name: e.Name, state: e.State, topic: n.topic,
+		kind: e.Kind, name: e.Name, state: e.State, topic: n.topic, set: set, to: n.to, cause: n.cause, source: n.source,
 		text: fmt.Sprintf("%s \"%s\" %s %d", e.Kind, e.Name, e.State, e.Priority),
 	})
 	if n.topic == ofInstance || n.topic == ofGroup {

@@ -211,6 +211,7 @@ func (d *Daemon) change(cfg *config.Config) error {
 	if cfg.Global.More.FIFOStatesOnReload {
 		d.tellAgain(before, groups)
 	}
+	d.monitoring(false)
 	for _, s := range d.sockets.sorted() {
 		s.tell.Store(d.sockets.tell)
 	}

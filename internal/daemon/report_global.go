@@ -52,6 +52,7 @@ func globalOf(cfg *config.Config, umask int, reloadAt time.Time) dump.Global {
 	case config.PolicySize:
 		g.RxBufsSize = int(m.ReceiveBuffers.Size)
 	}
+	g.DBus, g.DBusService = m.DBus.Enabled, m.DBus.Service
 	user := scriptUser(cfg)
 	g.ScriptUID, g.ScriptGID = user.UID, user.GID
 	g.NotifyFIFO, g.VRRPFIFO = fifoOf(&m.NotifyFIFO), fifoOf(&m.VRRPFIFO)

@@ -68,6 +68,8 @@ func (sv *survey) data() *dump.Data {
 		Instances: sv.instances(), Sockets: sv.sockets(),
 		Scripts: sv.scripts(), Files: sv.trackFiles(), Processes: sv.processes(), BFDs: sv.bfds(), Interfaces: sv.interfaces(),
 	}
+	mibs := sv.d.snmpSettings()
+	data.Global.SNMP = dump.SNMP{VRRP: mibs.VRRP, RFCv2: mibs.RFCv2, RFCv3: mibs.RFCv3, Traps: mibs.Traps, Socket: mibs.Socket}
 	if p := &data.Global.Process; sched.Realtime() > 0 {
 		p.CurrentRealtime, p.CurrentLimit = sched.Realtime(), sv.d.applied.Limit
 	}

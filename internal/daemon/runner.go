@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -63,7 +64,9 @@ type runner struct {
 	// rec records what the group does; nil: nothing.
 	rec *recorder
 	// late is told of timers later than lateLimit; it does not wait.
-	late      func(time.Duration)
+	late func(time.Duration)
+	// refusal is told of packets that were rejected; it does not wait.
+	refusal   func(m *member, from netip.Addr, why advert.Reason)
 	lateLimit atomic.Int64 // of a time.Duration
 	timers    lateness
 	clockGap  func() time.Duration
@@ -87,6 +90,7 @@ func newRunner(g *fsm.Group, members []*member, log *logger, h *hands) *runner {
 		done:    make(chan struct{}),
 		drain:   func(drainage) {},
 		nap:     nap,
+		refusal: func(*member, netip.Addr, advert.Reason) {},
 		late:    func(time.Duration) {}, clockGap: clockGap, gap: clockGap(),
 	}
 }
@@ -209,6 +213,7 @@ func (r *runner) reject(j refused) {
 	if s := fsm.State(m.published.Load()); s == fsm.Master || s == fsm.Backup {
 		m.journal.Rejected(time.Now(), j.ev.From, j.ev.Reject)
 	}
+	r.refusal(m, j.ev.From, j.ev.Reject.Reason)
 	r.step(j.id, j.ev)
 }
 
@@ -372,7 +377,7 @@ func (r *runner) act(now time.Time, outs []fsm.Out) {
 			m.priority = a.Priority
 			m.journal.State(now, a.From.String(), a.To.String(), a.Cause)
 			r.log.cause(m.name(), a.Cause)
-			r.note(m, ofInstance, a.To)
+			r.noteState(o.ID, a)
 		case fsm.GroupChanged:
 			r.note(m, ofGroup, a.To)
 		case fsm.LowerPriorityHeard:
@@ -408,6 +413,16 @@ func announces(outs []fsm.Out, id fsm.ID) bool {
 // note has the world told of something, after what was asked of the hands before.
 func (r *runner) note(m *member, about topic, to fsm.State) {
 	r.hands.push(job{m: m, notify: &stateNote{topic: about, to: to, priority: m.priority}})
+}
+
+// noteState has the world told of a new state.
+func (r *runner) noteState(id fsm.ID, a fsm.StateChanged) {
+	m := r.members[id]
+	n := &stateNote{topic: ofInstance, to: a.To, priority: m.priority}
+	if a.To == fsm.Master {
+		n.cause, n.source = a.Cause, r.group.View(id).Source
+	}
+	r.hands.push(job{m: m, notify: n})
 }
 
 // stop ends the runner after everything that was posted before has been done,

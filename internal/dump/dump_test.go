@@ -62,7 +62,7 @@ func without(text string, prefixes ...string) string {
 func TestDataAsKeepalived(t *testing.T) {
 	theirs := without(read(t, "keepalived-2.2.7.data"),
 		"Default smtp_alert_checker", "Checkers log all failures", "LVS ", "nftables ", "libnftnl ", "Checker ", "BFD ",
-		"SNMP ", "DBus ", "lvs_netlink", "rs_init_notifies", "no_checker_emails", // features
+		"lvs_netlink", "rs_init_notifies", "no_checker_emails", // features
 		"rp_filter", "Not IPv6 forwarding", // what it changed on an interface
 		"Number of interface and track script faults", // became other lines
 	)

@@ -1,6 +1,7 @@
 package dump
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"time"
@@ -59,6 +60,10 @@ type Global struct {
 	MinAutoPriorityDelay time.Duration
 	Process              ProcessSettings
 
+	SNMP        SNMP
+	DBus        bool
+	DBusService string // dbus_service_name
+
 	ScriptSecurity     bool
 	ScriptUID          uint32
 	ScriptGID          uint32
@@ -96,6 +101,12 @@ type Mail struct {
 	Alert       *bool // nil: unset
 	AlertVRRP   *bool
 	NoFaultMail bool // no_email_faults
+}
+
+// SNMP tells which MIBs there are.
+type SNMP struct {
+	VRRP, RFCv2, RFCv3, Traps bool
+	Socket                    string // "": the usual one
 }
 
 // FIFO is a pipe that state changes are written to.
@@ -242,7 +253,34 @@ func (p *printer) globalProcess(g *Global) {
 	p.line(1, "VRRP realtime limit = %d", g.Process.RealtimeLimit.Microseconds())
 }
 
+// monitoring prints who may look from outside.
+func (p *printer) monitoring(g *Global) {
+	for _, x := range []struct {
+		what string
+		on   bool
+	}{
+		{"SNMP vrrp", g.SNMP.VRRP},
+		{"SNMP checker", false},
+		{"SNMP RFCv2", g.SNMP.RFCv2},
+		{"SNMP RFCv3", g.SNMP.RFCv3},
+		{"SNMP traps", g.SNMP.Traps},
+	} {
+		p.line(1, "%s %s", x.what, ableText(x.on))
+	}
+	p.line(1, "SNMP socket = %s", cmp.Or(g.SNMP.Socket, "default (unix:/var/agentx/master)"))
+	p.line(1, "DBus %s", ableText(g.DBus))
+	p.line(1, "DBus service name = %s", g.DBusService)
+}
+
+func ableText(yes bool) string {
+	if yes {
+		return "enabled"
+	}
+	return "disabled"
+}
+
 func (p *printer) globalRest(g *Global) {
+	p.monitoring(g)
 	if g.ScriptSecurity {
 		p.line(1, "Script security enabled")
 	} else {

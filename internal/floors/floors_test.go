@@ -71,6 +71,9 @@ func TestStrangers(t *testing.T) {
 		"notify": {"fsm", "config", "netio", "kernel", "track", "mail"},
 		"mail":   {"fsm", "config", "netio", "kernel", "track", "notify"},
 		"manual": {"config", "reference"},
+		"agentx": {"snmp", "dump", "fsm", "config", "netio", "kernel", "track", "notify", "mail", "dbus"},
+		"snmp":   {"fsm", "config", "netio", "kernel", "track", "notify", "mail", "dbus"},
+		"dbus":   {"fsm", "config", "netio", "kernel", "track", "notify", "mail"},
 	}
 	for _, p := range list(t) {
 		name, _ := ours(p.ImportPath)

@@ -681,7 +681,7 @@ var rewrites = []struct{ find, put string }{
 	{`(?s)------< Holdfast: .*`, ""},
 
 	// Of parts of keepalived that are for other things than VRRP.
-	{`(?m)^ (Checkers? |BFD |LVS |lvs_|SNMP |DBus |nftables |libnftnl ).*\n`, ""},
+	{`(?m)^ (Checkers? |BFD |LVS |lvs_|nftables |libnftnl ).*\n`, ""},
 	{`(?m)^ (Default smtp_alert_checker|rs_init_notifies|no_checker_emails) = .*\n`, ""},
 	{` nftable_set`, ""},
 	{`(?m)^   Not IPv6 forwarding\. .*\n`, ""},
