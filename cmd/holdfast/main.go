@@ -101,6 +101,10 @@ func startLog(opts *options) (*slog.Logger, func()) {
 	if opts.logConsole && opts.dontFork {
 		o.Console = os.Stderr
 	}
+	if (o.Syslog || o.Console != nil) && logs.ToJournal(os.Stderr) {
+		// Both would end there: once, with fields, is better.
+		o.Journal, o.Syslog, o.Console = true, false, nil
+	}
 	l := logs.New(o)
 	l.Start()
 	return slog.New(l), func() { _ = l.Close(time.Second) }
@@ -140,6 +144,7 @@ func (p *program) hold() int {
 		IgnoreInterrupt: opts.ignoreSigint, Umask: umask(opts, cfg), Version: version,
 		LogScriptOutput: opts.logScriptOutput,
 		Record:          opts.record, Started: p.back.Ready, Signals: p.signals,
+		Watchdog:   watchdog(pids),
 		ReplayFile: strings.TrimSuffix(paths[0], ".pid") + ".replay",
 	})
 	err = d.Run(context.Background())
@@ -153,6 +158,16 @@ func (p *program) hold() int {
 	}
 	log.Info(fmt.Sprintf("Stopped Keepalived v%s (Holdfast %s)", compatVersion, version))
 	return exitOK
+}
+
+// watchdog gives the service manager its signs of life. Where it cannot be told,
+// as in a container, WATCHDOG_USEC makes the pid file show them.
+func watchdog(pids process.PIDFiles) daemon.Watchdog {
+	w := daemon.Watchdog{Within: process.WatchdogInterval(), Alive: process.Alive}
+	if os.Getenv("NOTIFY_SOCKET") == "" {
+		w.Alive = pids.Touch
+	}
+	return w
 }
 
 // source reads the configuration that the command line names.

@@ -40,7 +40,8 @@ type Options struct {
 	Detail     bool
 	Load       Source
 	// Signals is what Listen returned at the beginning of the program.
-	Signals *Signals
+	Signals  *Signals
+	Watchdog Watchdog
 	// Started is called when addresses are being watched over.
 	Started func() error
 	Log     *slog.Logger
@@ -96,6 +97,7 @@ type Daemon struct {
 	planned   *planned // what reload_time_file says; nil: there is none
 	reloading bool
 	again     bool // a reload was asked for while one was under way
+	dog       watchdog
 	started   time.Time
 	delayed   time.Time // end of the start delay
 	stopping  atomic.Bool
@@ -111,6 +113,7 @@ func New(cfg *config.Config, opt Options) *Daemon {
 	}
 	d.sockets = &sockets{open: map[netio.Spec]*socket{}, log: d.log}
 	d.keeper = newKeeper(opt.ReplayFile, d.log)
+	d.dog.Watchdog = opt.Watchdog
 	return d
 }
 
@@ -152,10 +155,14 @@ func (d *Daemon) Run(ctx context.Context) error {
 
 // serve is the life of the manager, until a signal or the context ends it.
 func (d *Daemon) serve(ctx context.Context, signals *Signals) {
+	beat, stop := d.dog.ticks()
+	defer stop()
 	for {
 		select {
 		case <-d.todo.ready:
 			d.catchUp()
+		case <-beat:
+			d.dog.round(d.runners, d.log)
 		case s := <-signals.c:
 			if d.signal(s) {
 				return

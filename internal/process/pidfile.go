@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,8 @@ type PIDFile struct {
 	path string
 	file *os.File
 	dirs []string // made for it, outermost first
+
+	touching atomic.Bool
 }
 
 // LockPIDFile opens the pid file, making it and its directory where they are
@@ -194,6 +197,23 @@ func (f PIDFiles) Write(pid int) error {
 		}
 	}
 	return nil
+}
+
+// Touch writes the last file again, so that its time is a sign of life for those
+// who cannot be told otherwise. It does not wait for the disk; while an earlier
+// call does, it does nothing.
+func (f PIDFiles) Touch() {
+	if len(f) == 0 {
+		return
+	}
+	p := f[len(f)-1]
+	if !p.touching.CompareAndSwap(false, true) {
+		return
+	}
+	go func() {
+		defer p.touching.Store(false)
+		_ = p.Write(os.Getpid()) // the time of the file tells
+	}()
 }
 
 // Remove removes all files, the last one first.
