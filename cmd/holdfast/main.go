@@ -61,6 +61,7 @@ func run(opts *options) int {
 	if !opts.dontFork {
 		absolute(opts)
 	}
+	crashLoudly()
 	signals := daemon.Listen()
 	log, stop := startLog(opts)
 	defer stop()

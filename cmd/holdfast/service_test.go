@@ -139,3 +139,20 @@ func stopByPIDFile(t *testing.T, n *node) {
 		return err != nil
 	}, "the pid file to go")
 }
+
+// What a watchdog does to a daemon that hangs: it says where, and ends in a way after
+// which it is started again, with an address that is still there.
+func TestAborted(t *testing.T) {
+	nettest.Require(t)
+	lan := nettest.NewLANT(t, 1, nettest.Options{})
+	n := newNode(t, lan.Node(1), fast("VI_1", 51, 100, "", vip)).start()
+	n.waitAddr(vip, true)
+	n.signal(syscall.SIGABRT)
+	if _, code := n.ended(time.Now()); code != exitInternal {
+		t.Errorf("exit status %d, want %d: 2 would mean that a new start is in vain", code, exitInternal)
+	}
+	if !strings.Contains(n.out.String(), "(*runner).run") {
+		t.Errorf("it does not say where its loops are:\n%s", n.out)
+	}
+	n.waitAddr(vip, true)
+}

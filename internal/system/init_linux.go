@@ -72,7 +72,7 @@ func become(root, name string) error {
 	}
 	_ = os.Remove("/.old")
 	env := append([]string{"container=holdfast-test", "LANG=C.UTF-8"}, environment...)
-	return unix.Exec("/lib/systemd/systemd", []string{"systemd", "--log-target=null", "--show-status=0"}, env)
+	return unix.Exec("/lib/systemd/systemd", []string{"systemd", "--log-target=journal", "--show-status=0"}, env)
 }
 
 // mounter does one thing after the other until one fails.

@@ -58,23 +58,34 @@ type Node struct {
 	close sync.Once
 }
 
-// Boot boots a node in the network namespace and waits until systemd has nothing
-// more to start. The files are there from the beginning, over those of the root;
-// their names are paths on the node. The node is closed at the end of the test.
-func Boot(tb testing.TB, ns *nettest.NS, files map[string]string) *Node {
+// Overlay makes a directory of files that are to lie over those of the root; their
+// names are paths on the node.
+func Overlay(tb testing.TB, files map[string]string) string {
 	tb.Helper()
-	root := Require(tb)
 	over := tb.TempDir()
 	// Its mode becomes that of the node's root directory.
 	if err := os.Chmod(over, 0o755); err != nil {
 		tb.Fatal(err)
 	}
 	for path, content := range files {
-		path = filepath.Join(over, path)
-		if err := cmp.Or(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
-			tb.Fatal(err)
-		}
+		write(tb, filepath.Join(over, path), content)
 	}
+	return over
+}
+
+func write(tb testing.TB, path, content string) {
+	tb.Helper()
+	if err := cmp.Or(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o644)); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// Boot boots a node in the network namespace, with what [Overlay] has made over the
+// root, and waits until systemd has nothing more to start. The node is closed at
+// the end of the test.
+func Boot(tb testing.TB, ns *nettest.NS, over string) *Node {
+	tb.Helper()
+	root := Require(tb)
 	g, err := newGroup()
 	if err != nil {
 		tb.Fatal(err)
@@ -167,10 +178,7 @@ func (n *Node) Path(path string) string {
 // Write makes a file on the node, with the directories above it.
 func (n *Node) Write(path, content string) {
 	n.tb.Helper()
-	to := n.Path(path)
-	if err := cmp.Or(os.MkdirAll(filepath.Dir(to), 0o755), os.WriteFile(to, []byte(content), 0o644)); err != nil {
-		n.tb.Fatal(err)
-	}
+	write(n.tb, n.Path(path), content)
 }
 
 // Read gives the content of a file of the node; "" if there is none.
