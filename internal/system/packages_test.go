@@ -27,6 +27,8 @@ const (
 	slack = 500 * time.Millisecond
 )
 
+var vipAddr = netip.MustParseAddr(vip)
+
 // conf is one instance, with adverts five times a second.
 func conf(priority int, more string) string {
 	return fmt.Sprintf(`# the administrator's
@@ -72,8 +74,7 @@ func (n *Node) bring(kind string) string {
 // holds waits until the node has the address or has it not.
 func (n *Node) holds(want bool) {
 	n.tb.Helper()
-	a := netip.MustParseAddr(vip)
-	nettest.WaitFor(n.tb, 30*time.Second, func() bool { return n.ns.HasAddr(a) == want }, fmt.Sprintf("%s on %s: %v", vip, n.ns.Name(), want))
+	nettest.WaitFor(n.tb, 30*time.Second, func() bool { return n.ns.HasAddr(vipAddr) == want }, fmt.Sprintf("%s on %s: %v", vip, n.ns.Name(), want))
 }
 
 // waitShow waits until a property of a unit has a value.
@@ -104,7 +105,7 @@ func TestReplacingAPair(t *testing.T) {
 	lan := nettest.NewLANT(t, 3, nettest.Options{})
 	a := Boot(t, lan.Node(1), Overlay(t, map[string]string{confFile: conf(150, "")}))
 	b := Boot(t, lan.Node(2), Overlay(t, map[string]string{confFile: conf(100, "")}))
-	p := startProbe(t, lan.Node(3), netip.MustParseAddr(vip))
+	p := startProbe(t, lan.Node(3), vipAddr)
 	a.holds(true)
 	b.holds(false)
 
