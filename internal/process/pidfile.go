@@ -107,6 +107,23 @@ func lockFile(f *os.File, path string) error {
 	return nil
 }
 
+// Held reports whether a process holds a pid file by its lock.
+func Held(path string) (bool, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("pid file: %w", err)
+	}
+	defer f.Close()
+	lock := unix.Flock_t{Type: unix.F_WRLCK}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lock); err != nil {
+		return false, fmt.Errorf("lock of pid file %s: %w", path, err)
+	}
+	return lock.Type != unix.F_UNLCK, nil
+}
+
 // Write makes the pid the content of the file.
 func (p *PIDFile) Write(pid int) error {
 	// The new number first and the rest cut off after it, so that a reader finds
