@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,14 +46,18 @@ vrrp_instance VI_1 {
 %s`, priority, vip, more)
 }
 
-// built gives the package of a kind.
+// built gives the package of a kind for this machine.
 func built(tb testing.TB, kind string) string {
 	tb.Helper()
 	dir := os.Getenv(packagesEnv)
 	if dir == "" {
 		tb.Skipf("needs the packages (%s): run make test-system", packagesEnv)
 	}
-	found, _ := filepath.Glob(filepath.Join(dir, "holdfast*."+kind))
+	arch := runtime.GOARCH
+	if kind == "rpm" {
+		arch = map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[arch]
+	}
+	found, _ := filepath.Glob(filepath.Join(dir, "holdfast*"+arch+"."+kind))
 	if len(found) != 1 {
 		tb.Fatalf("packages of kind %s: %q, want one", kind, found)
 	}
