@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -250,6 +251,7 @@ func TestUnit(t *testing.T) {
 	})
 	run("watchdog", func(t *testing.T) { watchdog(t, n) })
 	run("forking", func(t *testing.T) { forking(t, n) })
+	run("hapee", func(t *testing.T) { enterprise(t, n) })
 }
 
 // journalFields: what happened to an instance can be asked for by field.
@@ -293,7 +295,9 @@ func watchdog(t *testing.T, n *Node) {
 		t.Errorf("systemd does not tell of the watchdog:\n%s", out)
 	}
 	again("aborted", syscall.SIGABRT, "2")
-	again("killed", syscall.SIGKILL, "3")
+	for times := 3; times <= 8; times++ { // systemd gives up after five by default
+		again("killed", syscall.SIGKILL, strconv.Itoa(times))
+	}
 	n.Run("rm", "/etc/systemd/system/holdfast.service.d/test.conf")
 	n.Run("systemctl", "daemon-reload")
 	n.Run("systemctl", "reset-failed", "keepalived")
@@ -316,4 +320,25 @@ func forking(t *testing.T, n *Node) {
 	n.Run("systemctl", "stop", "keepalived")
 	n.holds(false)
 	n.waitShow("keepalived", "ActiveState", "inactive")
+	n.Run("rm", "/etc/systemd/system/holdfast.service.d/test.conf")
+	n.Run("systemctl", "daemon-reload")
+}
+
+// enterprise: the unit for those who come from HAProxy Enterprise.
+func enterprise(t *testing.T, n *Node) {
+	const unit = "hapee-extras-vrrp"
+	n.Run("cp", "/usr/share/doc/holdfast/examples/"+unit+".service", "/etc/systemd/system/")
+	n.Write("/etc/hapee-extras/hapee-vrrp.cfg", conf(150, ""))
+	n.Write("/etc/default/"+unit, "OPTIONS=\"-D\"\n")
+	n.Run("systemctl", "daemon-reload")
+	n.Run("systemctl", "start", unit)
+	n.holds(true)
+	if got, want := n.Read("/run/hapee-vrrp.pid"), n.Show(unit, "MainPID")+"\n"; got != want {
+		t.Errorf("pid file %q, want %q", got, want)
+	}
+	n.Run("systemctl", "reload", unit)
+	// One of the two at a time.
+	n.Run("systemctl", "start", "keepalived")
+	n.waitShow(unit, "ActiveState", "inactive")
+	n.holds(true)
 }
