@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/logs"
@@ -11,16 +13,22 @@ import (
 // logger writes the daemon's lines. No method waits for anything.
 type logger struct{ *slog.Logger }
 
-func (l *logger) infof(format string, args ...any) {
-	logs.Printf(l.Logger, logs.LevelInfo, format, args...)
-}
+func (l *logger) infof(format string, args ...any) { l.printf(logs.LevelInfo, format, args...) }
 
-func (l *logger) detailf(format string, args ...any) {
-	logs.Printf(l.Logger, logs.LevelDetail, format, args...)
-}
+func (l *logger) detailf(format string, args ...any) { l.printf(logs.LevelDetail, format, args...) }
 
-func (l *logger) alertf(format string, args ...any) {
-	logs.Printf(l.Logger, logs.LevelAlert, format, args...)
+func (l *logger) alertf(format string, args ...any) { l.printf(logs.LevelAlert, format, args...) }
+
+// printf writes a line. One whose format begins with "(%s)" is about the instance
+// whose name comes first, as all of keepalived's that begin so.
+func (l *logger) printf(level slog.Level, format string, args ...any) {
+	if strings.HasPrefix(format, "(%s)") && l.Enabled(context.Background(), level) {
+		if name, ok := args[0].(string); ok {
+			l.LogAttrs(context.Background(), level, fmt.Sprintf(format, args...), slog.String(fieldInstance, name))
+			return
+		}
+	}
+	logs.Printf(l.Logger, level, format, args...)
 }
 
 // Fields of lines about an instance, in outputs that keep fields.
@@ -30,11 +38,19 @@ const (
 	fieldCause    = "CAUSE"      // of a change of state or priority
 )
 
-// about writes a line about an instance; why is left out when it is empty.
+// groupLine is how lines begin that are about a sync group.
+const groupLine = "VRRP_Group("
+
+// about writes a line about an instance, or about its sync group; why is left out
+// when it is empty.
 func (l *logger) about(detail bool, instance string, s fsm.State, why, text string) {
 	level := logs.LevelInfo
 	if detail {
 		level = logs.LevelDetail
+	}
+	if strings.HasPrefix(text, groupLine) {
+		logs.Printf(l.Logger, level, "%s", text)
+		return
 	}
 	attrs := [3]slog.Attr{slog.String(fieldInstance, instance), slog.String(fieldState, s.String()), slog.String(fieldCause, why)}
 	n := len(attrs)
