@@ -113,7 +113,6 @@ func New(cfg *config.Config, opt Options) *Daemon {
 	}
 	d.sockets = &sockets{open: map[netio.Spec]*socket{}, log: d.log}
 	d.keeper = newKeeper(opt.ReplayFile, d.log)
-	d.dog.Watchdog = opt.Watchdog
 	return d
 }
 
@@ -155,6 +154,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 
 // serve is the life of the manager, until a signal or the context ends it.
 func (d *Daemon) serve(ctx context.Context, signals *Signals) {
+	d.dog.Watchdog = d.opt.Watchdog
 	beat, stop := d.dog.ticks()
 	defer stop()
 	for {
