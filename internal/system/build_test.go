@@ -18,9 +18,8 @@ func TestPackagesAreReproducible(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip(err)
 	}
-	build := func(name, umask, zone string) string {
-		dir := filepath.Join(t.TempDir(), name)
-		script := fmt.Sprintf("umask %s && git clone -q --no-hardlinks ../.. %q && exec %q/scripts/packages %q/out", umask, dir, dir, dir)
+	build := func(from, dir, umask, zone string) string {
+		script := fmt.Sprintf("umask %s && git clone -q --no-hardlinks %q %q && exec %q/scripts/packages %q/out", umask, from, dir, dir, dir)
 		cmd := exec.Command("sh", "-c", script)
 		cmd.Env = append(os.Environ(), "TZ="+zone, "LC_ALL=C.UTF-8")
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -40,7 +39,10 @@ func TestPackagesAreReproducible(t *testing.T) {
 		}
 		return sums.String()
 	}
-	a, b := build("first", "022", "UTC"), build("the-second", "077", "Asia/Tokyo")
+	// The second is of the first: somebody may commit meanwhile.
+	first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "the-second")
+	a := build("../..", first, "022", "UTC")
+	b := build(first, second, "077", "Asia/Tokyo")
 	t.Logf("\n%s", a)
 	if a != b {
 		t.Errorf("the same commit gave\n%s and then\n%s", a, b)
