@@ -104,8 +104,8 @@ func (n *Node) isHoldfast() {
 	n.waitShow("keepalived", "ActiveState", "active")
 }
 
-// A pair of keepalived becomes one of Holdfast, first the Backup, then the Master,
-// while a client uses the address.
+// A pair of keepalived becomes one of Holdfast, first the Backup (by dpkg), then the
+// Master (by apt), while a client uses the address.
 func TestReplacingAPair(t *testing.T) {
 	Require(t)
 	lan := nettest.NewLANT(t, 3, nettest.Options{})
@@ -126,7 +126,7 @@ func TestReplacingAPair(t *testing.T) {
 	}
 
 	p.begin(t)
-	a.Run("dpkg", "-i", a.bring("deb"))
+	a.Run("apt-get", "install", "-y", a.bring("deb"))
 	a.isHoldfast()
 	a.holds(true)
 	b.holds(false)
@@ -306,7 +306,7 @@ func watchdog(t *testing.T, n *Node) {
 // forking: units of older systems start the daemon in the background.
 func forking(t *testing.T, n *Node) {
 	n.Write("/etc/systemd/system/holdfast.service.d/test.conf",
-		"[Service]\nType=forking\nWatchdogSec=0\nExecStart=\nExecStart=/usr/sbin/keepalived $DAEMON_ARGS\n")
+		"[Service]\nType=forking\nWatchdogSec=2s\nExecStart=\nExecStart=/usr/sbin/keepalived $DAEMON_ARGS\n")
 	n.Run("systemctl", "daemon-reload")
 	n.Run("systemctl", "restart", "keepalived")
 	n.holds(true)
@@ -314,6 +314,9 @@ func forking(t *testing.T, n *Node) {
 		t.Errorf("main process %s, the pid file has %q", got, want)
 	}
 	n.Run("systemctl", "reload", "keepalived")
+	if nettest.Poll(5*time.Second, func() bool { return n.Show("keepalived", "NRestarts") != "0" }) {
+		t.Error("the watchdog does not hear of the process in the background")
+	}
 	if out := n.Run("journalctl", "-o", "cat", "-n", "60", "_TRANSPORT=journal", "-t", "Keepalived_vrrp"); !strings.Contains(out, "Startup complete") {
 		t.Errorf("nothing in the journal from the background:\n%s", out)
 	}
