@@ -190,7 +190,10 @@ func TestUnit(t *testing.T) {
 	Require(t)
 	lan := nettest.NewLANT(t, 1, nettest.Options{})
 	n := installed(t, lan, map[string]string{
-		confFile:                    conf(150, ""),
+		confFile: conf(150, ""),
+		// What the administrator has set for the unit of keepalived counts too.
+		"/etc/systemd/system/keepalived.service.d/own.conf": "[Service]\nLimitNOFILE=4242\n",
+
 		"/etc/default/keepalived":   "DAEMON_ARGS=\"-D\"\n",
 		"/etc/sysconfig/keepalived": "KEEPALIVED_OPTIONS=\"--log-script-output\"\n",
 	})
@@ -208,6 +211,9 @@ func TestUnit(t *testing.T) {
 		}
 		if got := n.Read(fmt.Sprintf("/proc/%s/cmdline", n.Show("keepalived", "MainPID"))); got != "/usr/sbin/keepalived\x00--dont-fork\x00--log-script-output\x00-D\x00" {
 			t.Errorf("command line %q: both options files count", got)
+		}
+		if got := n.Show("holdfast", "LimitNOFILE"); got != "4242" {
+			t.Errorf("LimitNOFILE=%s, a drop-in of keepalived.service says 4242", got)
 		}
 		if out := n.Run("systemctl", "status", "keepalived"); !strings.Contains(out, "1 instances: 1 MASTER, 0 BACKUP") {
 			t.Errorf("status:\n%s", out)
