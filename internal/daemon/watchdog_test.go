@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,14 +18,14 @@ import (
 func TestWatchdog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const within = 4 * time.Second
-		signs := 0
+		var signs atomic.Int64
 		var log strings.Builder
 		a, b := newTestRunner(t), newTestRunner(t)
 		a.start()
 		b.start()
 		d := New(&config.Config{}, Options{
 			Log:      slog.New(slog.NewTextHandler(&log, nil)),
-			Watchdog: Watchdog{Within: within, Alive: func() { signs++ }},
+			Watchdog: Watchdog{Within: within, Alive: func() { signs.Add(1) }},
 		})
 		d.runners = []*runner{a.runner, b.runner}
 		ctx, cancel := context.WithCancel(context.Background())
@@ -34,10 +35,10 @@ func TestWatchdog(t *testing.T) {
 			d.serve(ctx, &Signals{})
 		}()
 		given := func(during time.Duration) int {
-			before := signs
+			before := signs.Load()
 			time.Sleep(during) // virtual
 			synctest.Wait()
-			return signs - before
+			return int(signs.Load() - before)
 		}
 		if n := given(10 * within); n != 10*beats {
 			t.Errorf("%d signs of life, want %d", n, 10*beats)
@@ -52,10 +53,11 @@ func TestWatchdog(t *testing.T) {
 		if a.state() != fsm.Master {
 			t.Errorf("the other loop does not turn")
 		}
-		if n := len(b.ctl.take()); n > 1 {
+		b.ctl.mu.Lock()
+		if n := len(b.ctl.items); n > 1 {
 			t.Errorf("%d questions wait for a stuck loop", n)
 		}
-		b.ctl.push(control{do: func(_ time.Time, _ *fsm.Group) { b.pulse.answered.Store(b.pulse.asked) }})
+		b.ctl.mu.Unlock()
 		close(free)
 		given(within / beats)
 		if n := given(within); n != beats {
