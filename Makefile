@@ -21,15 +21,18 @@ CHAOS    ?= 20m
 FORGER   ?= 60s
 FLOOD    ?= 10s
 
-.PHONY: build demo test setup lint race interop test-vm bench fuzz sim mutate chaos forger flood docs clean
+.PHONY: build packages demo test setup lint race interop test-vm test-system bench fuzz sim mutate chaos forger flood docs clean
 
 build: ## bin/holdfast
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/holdfast ./cmd/holdfast
 
+packages: ## build/packages: .deb and .rpm, the same bytes for the same commit
+	scripts/packages build/packages
+
 demo: build ## a pair, a client and six hand-overs, in networks of their own
 	$(GO) run ./scripts/demo -holdfast bin/holdfast
 
-test: setup build lint race interop test-vm ## all that CI runs
+test: setup build lint race interop test-vm test-system ## all that CI runs
 
 setup: ## what the tests use of Debian, when root
 	scripts/setup
@@ -51,6 +54,10 @@ test-vm: ## on kinds of links that the running kernel lacks, in a virtual machin
 	$(GO) build -o bin/vm ./scripts/vm
 	@if bin/vm -check; then $(GO) test -timeout 15m -p 1 -exec '$(CURDIR)/bin/vm' -run '$(VMTESTS)' $(VMPACKAGES); \
 	else echo "test-vm: skipped"; fi
+
+test-system: packages ## the packages and the unit, on nodes with systemd in namespaces
+	scripts/rootfs build/rootfs
+	HOLDFAST_ROOTFS=$(CURDIR)/build/rootfs HOLDFAST_PACKAGES=$(CURDIR)/build/packages $(GO) test -count=1 -timeout 15m ./internal/system
 
 bench: build ## figures beside Debian's keepalived
 	$(GO) run ./scripts/bench -holdfast bin/holdfast

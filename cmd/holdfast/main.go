@@ -65,6 +65,7 @@ func run(opts *options) int {
 	if !opts.dontFork {
 		absolute(opts)
 	}
+	crashLoudly()
 	p := newProgram(opts)
 	p.back, p.entered, p.signals = back, process.Entered(), daemon.Listen()
 	defer p.lines.Close(time.Second)
@@ -108,6 +109,10 @@ func newProgram(opts *options) *program {
 	o := logs.Options{Ident: process.Ident("", ""), Facility: opts.facility, Detail: opts.detail, Syslog: !opts.noSyslog}
 	if opts.logConsole && opts.dontFork {
 		o.Console = os.Stderr
+	}
+	if (o.Syslog || o.Console != nil) && logs.ToJournal(os.Stderr) {
+		// Both would end there: once, with fields, is better.
+		o.Journal, o.Syslog, o.Console = true, false, nil
 	}
 	l := logs.New(o)
 	return &program{opts: opts, lines: l, log: slog.New(l)}
@@ -161,6 +166,7 @@ func (p *program) hold() int {
 		SNMP: opts.snmp, SNMPSocket: opts.snmpSocket,
 		Product: fmt.Sprintf("Keepalived v%s (Holdfast %s)", compatVersion, version),
 		Record:  opts.record, Started: p.back.Ready, Signals: p.signals,
+		Watchdog:   watchdog(pids),
 		ReplayFile: strings.TrimSuffix(paths[0], ".pid") + ".replay",
 		UndoFile:   strings.TrimSuffix(paths[0], ".pid") + ".undo",
 	})
@@ -175,6 +181,16 @@ func (p *program) hold() int {
 	}
 	log.Info(fmt.Sprintf("Stopped Keepalived v%s (Holdfast %s)", compatVersion, version))
 	return exitOK
+}
+
+// watchdog gives the service manager its signs of life. Where it cannot be told,
+// as in a container, WATCHDOG_USEC makes the pid file show them.
+func watchdog(pids process.PIDFiles) daemon.Watchdog {
+	w := daemon.Watchdog{Within: process.WatchdogInterval(), Alive: process.Alive}
+	if os.Getenv("NOTIFY_SOCKET") == "" {
+		w.Alive = pids.Touch
+	}
+	return w
 }
 
 // source reads the configuration that the command line names.

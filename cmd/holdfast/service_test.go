@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -42,14 +43,47 @@ func TestServiceManagerIsTold(t *testing.T) {
 		}
 	}
 	n := newNode(t, lan.Node(1), fast("VI_1", 51, 100, "", vip))
-	n.env = []string{"NOTIFY_SOCKET=" + path}
+	n.env = []string{"NOTIFY_SOCKET=" + path, "WATCHDOG_USEC=200000"}
 	n.start()
 	hear("READY=1", "STATUS=1 instances: 1 MASTER, 0 BACKUP")
+	hear("WATCHDOG=1\n")
 	n.signal(syscall.SIGHUP)
 	hear("RELOADING=1", "MONOTONIC_USEC=", "READY=1")
 	n.signal(syscall.SIGTERM)
 	hear("STOPPING=1")
 	n.ended(time.Now())
+}
+
+// Where no service manager can be told, the time of the second pid file shows
+// that the daemon works, if that is asked for.
+func TestPIDFileShowsLife(t *testing.T) {
+	nettest.Require(t)
+	lan := nettest.NewLANT(t, 1, nettest.Options{})
+	n := newNode(t, lan.Node(1), fast("VI_1", 51, 100, "", vip))
+	n.env = []string{"WATCHDOG_USEC=200000"}
+	n.start()
+	n.waitAddr(vip, true)
+	written := func() time.Time {
+		st, err := os.Stat(n.path("vrrp.pid"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.ModTime()
+	}
+	last := written()
+	nettest.WaitFor(t, 10*time.Second, func() bool { return written().After(last) }, "a newer pid file")
+	n.signal(syscall.SIGSTOP)
+	nettest.WaitFor(t, 10*time.Second, func() bool {
+		b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.proc.PID()))
+		return strings.Contains(string(b), ") T ")
+	}, "the daemon to stand still")
+	last = written()
+	if nettest.Poll(time.Second, func() bool { return written().After(last) }) {
+		t.Error("a stopped daemon shows life")
+	}
+	n.signal(syscall.SIGCONT)
+	nettest.WaitFor(t, 10*time.Second, func() bool { return written().After(last) }, "a newer pid file")
+	n.stop()
 }
 
 func containsAll(s string, parts []string) bool {
@@ -104,4 +138,21 @@ func stopByPIDFile(t *testing.T, n *node) {
 		_, err := os.Stat(n.path("pid"))
 		return err != nil
 	}, "the pid file to go")
+}
+
+// What a watchdog does to a daemon that hangs: it says where, and ends in a way after
+// which it is started again, with an address that is still there.
+func TestAborted(t *testing.T) {
+	nettest.Require(t)
+	lan := nettest.NewLANT(t, 1, nettest.Options{})
+	n := newNode(t, lan.Node(1), fast("VI_1", 51, 100, "", vip)).start()
+	n.waitAddr(vip, true)
+	n.signal(syscall.SIGABRT)
+	if _, code := n.ended(time.Now()); code != exitInternal {
+		t.Errorf("exit status %d, want %d: 2 would mean that a new start is in vain", code, exitInternal)
+	}
+	if !strings.Contains(n.out.String(), "(*runner).run") {
+		t.Errorf("it does not say where its loops are:\n%s", n.out)
+	}
+	n.waitAddr(vip, true)
 }

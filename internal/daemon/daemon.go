@@ -51,7 +51,8 @@ type Options struct {
 	Detail   bool
 	Load     Source
 	// Signals is what Listen returned at the beginning of the program.
-	Signals *Signals
+	Signals  *Signals
+	Watchdog Watchdog
 	// Started is called when addresses are being watched over.
 	Started func() error
 	Log     *slog.Logger
@@ -116,6 +117,7 @@ type Daemon struct {
 	planned   *planned // what reload_time_file says; nil: there is none
 	reloading bool
 	again     bool // a reload was asked for while one was under way
+	dog       watchdog
 	started   time.Time
 	delayed   time.Time // end of the start delay
 	stopping  atomic.Bool
@@ -176,10 +178,15 @@ func (d *Daemon) Run(ctx context.Context) error {
 
 // serve is the life of the manager, until a signal or the context ends it.
 func (d *Daemon) serve(ctx context.Context, signals *Signals) {
+	d.dog.Watchdog = d.opt.Watchdog
+	beat, stop := d.dog.ticks()
+	defer stop()
 	for {
 		select {
 		case <-d.todo.ready:
 			d.catchUp()
+		case <-beat:
+			d.dog.round(d.runners, d.log)
 		case s := <-signals.c:
 			if d.signal(s) {
 				return

@@ -76,6 +76,7 @@ type runner struct {
 	dropped atomic.Uint64 // adverts that found the box full
 	lowers  atomic.Int32  // notes of adverts of lower priority that wait for the hands
 	fresh   bool          // not started yet; the manager's
+	pulse   pulse
 	quit    chan struct{}
 	done    chan struct{}
 }
@@ -364,11 +365,12 @@ func (r *runner) act(now time.Time, outs []fsm.Out) {
 		case *fsm.SendAdvert:
 			m.send(a)
 		case fsm.Log:
-			r.log.state(a.Detail, m.name(), a.Text)
+			s, why := outcome(outs, i, m.state())
+			r.log.about(a.Detail, m.name(), s, why, a.Text)
 		case fsm.PriorityChanged:
 			m.priority = a.To
 			m.journal.Priority(now, a.From, a.To, a.Cause)
-			r.log.cause(m.name(), a.Cause)
+			r.log.cause(m.name(), m.state(), a.Cause)
 			if m.set.Load().cfg.More.PriorityChanges {
 				r.note(m, ofPriority, m.state())
 			}
@@ -376,7 +378,7 @@ func (r *runner) act(now time.Time, outs []fsm.Out) {
 			m.published.Store(uint32(a.To))
 			m.priority = a.Priority
 			m.journal.State(now, a.From.String(), a.To.String(), a.Cause)
-			r.log.cause(m.name(), a.Cause)
+			r.log.cause(m.name(), a.To, a.Cause)
 			r.noteState(o.ID, a)
 		case fsm.GroupChanged:
 			r.note(m, ofGroup, a.To)

@@ -1,14 +1,14 @@
-// Package logs carries the daemon's log lines to syslog and to the console,
-// without ever delaying the goroutine that logs.
+// Package logs carries the daemon's log lines to syslog or systemd's journal and
+// to the console, without ever delaying the goroutine that logs.
 //
 // A [Log] is a [slog.Handler]. The message of a record is the line, word for
-// word; attributes are for other handlers and are not printed.
+// word; attributes become fields in the journal and are not printed elsewhere.
 //
 // What is guaranteed:
 //
 //   - A logging goroutine puts its line into a bounded queue and goes on. It
-//     never waits for a terminal, a pipe, syslogd or a disk, and a line costs it
-//     no allocation besides its text.
+//     never waits for a terminal, a pipe, syslogd, journald or a disk, and a line
+//     costs it no allocation besides its text and its fields for the journal.
 //   - Each output has its own queue and its own goroutine, so a stopped terminal
 //     does not hold back syslog. Lines of one output keep their order.
 //   - When a queue is full its new lines are dropped and counted, and the count
@@ -30,14 +30,15 @@ import (
 	"time"
 )
 
-// Options say where the lines go. With neither Console nor Syslog all lines are
-// discarded.
+// Options say where the lines go. With none of Console, Syslog and Journal all
+// lines are discarded.
 type Options struct {
 	Ident    string    // program name in syslog, e.g. "Keepalived_vrrp"
 	Facility Facility  // 0: daemon
 	Detail   int       // how often -D was given
 	Console  io.Writer // nil: none; else each line is one Write with the time in front
 	Syslog   bool      // send to the local syslog daemon
+	Journal  bool      // send to systemd's journal, with fields
 }
 
 const (
@@ -52,11 +53,12 @@ const (
 // Log is a [slog.Handler] with its outputs. Its methods may be called from any
 // goroutine.
 type Log struct {
-	min   slog.Level
-	sinks []*sink
-	ident atomic.Pointer[string]
-	start sync.Once
-	stop  sync.Once
+	min    slog.Level
+	sinks  []*sink
+	fields bool // an output keeps them
+	ident  atomic.Pointer[string]
+	start  sync.Once
+	stop   sync.Once
 }
 
 // New makes a Log. Lines logged before [Log.Start] wait in the queue.
@@ -74,6 +76,10 @@ func New(o Options) *Log {
 	}
 	if o.Syslog {
 		l.sinks = append(l.sinks, newSink("syslog", newSyslog(o.Facility, l.name)))
+	}
+	if o.Journal {
+		l.fields = true
+		l.sinks = append(l.sinks, newSink("journal", newJournal(o.Facility, l.name)))
 	}
 	return l
 }
@@ -131,14 +137,22 @@ func (l *Log) Enabled(_ context.Context, level slog.Level) bool { return level >
 
 // Handle implements [slog.Handler]. It never waits and never fails.
 func (l *Log) Handle(_ context.Context, r slog.Record) error {
+	x := line{at: r.Time, level: r.Level, text: r.Message}
+	if n := r.NumAttrs(); l.fields && n > 0 {
+		x.fields = make([]slog.Attr, 0, n)
+		r.Attrs(func(a slog.Attr) bool {
+			x.fields = append(x.fields, a)
+			return true
+		})
+	}
 	for _, s := range l.sinks {
-		s.queue.put(line{at: r.Time, level: r.Level, text: r.Message})
+		s.queue.put(x)
 	}
 	return nil
 }
 
-// WithAttrs implements [slog.Handler]: attributes are not printed.
+// WithAttrs implements [slog.Handler]: only those of a record itself are kept.
 func (l *Log) WithAttrs([]slog.Attr) slog.Handler { return l }
 
-// WithGroup implements [slog.Handler]: attributes are not printed.
+// WithGroup implements [slog.Handler]: fields have no groups.
 func (l *Log) WithGroup(string) slog.Handler { return l }

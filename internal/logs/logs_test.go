@@ -178,13 +178,13 @@ type outage struct {
 	lines []string
 }
 
-func (o *outage) write(at time.Time, _ slog.Level, text string) error {
+func (o *outage) write(l line) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.down {
 		return errors.New("disk full")
 	}
-	o.lines = append(o.lines, at.UTC().Format(time.TimeOnly)+" "+text)
+	o.lines = append(o.lines, l.at.UTC().Format(time.TimeOnly)+" "+l.text)
 	return nil
 }
 

@@ -11,7 +11,9 @@ type line struct {
 	at    time.Time
 	level slog.Level
 	text  string
-	lost  uint64
+	// fields are what the line is about, for outputs that keep it apart.
+	fields []slog.Attr
+	lost   uint64
 }
 
 // queue is a bounded first-in-first-out queue of lines whose put never waits.

@@ -3,7 +3,6 @@ package logs
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 	"time"
 )
@@ -11,7 +10,7 @@ import (
 // output writes one line somewhere. An error means that the line was not
 // written and may be tried again later.
 type output interface {
-	write(at time.Time, level slog.Level, text string) error
+	write(l line) error
 }
 
 // sink is an output with its queue and its goroutine.
@@ -53,19 +52,23 @@ func (s *sink) run() {
 				at = time.Now()
 			}
 			text := fmt.Sprintf("%d log lines lost: the log reader is too slow", l.lost)
-			if !s.persist(at, LevelWarn, text) {
+			if !s.persist(line{at: at, level: LevelWarn, text: text}) {
 				return
 			}
 		}
-		if !l.at.IsZero() && !s.persist(l.at, l.level, clean(l.text)) {
+		if l.at.IsZero() {
+			continue
+		}
+		l.text = clean(l.text)
+		if !s.persist(l) {
 			return
 		}
 	}
 }
 
 // persist writes one line, trying again until it succeeds or the sink closes.
-func (s *sink) persist(at time.Time, level slog.Level, text string) bool {
-	for s.out.write(at, level, text) != nil {
+func (s *sink) persist(l line) bool {
+	for s.out.write(l) != nil {
 		select {
 		case <-s.closing:
 			return false // a log that cannot be written does not delay the exit
@@ -102,9 +105,9 @@ func clean(s string) string {
 // has it in the C locale.
 type console struct{ w io.Writer }
 
-func (c console) write(at time.Time, _ slog.Level, text string) error {
+func (c console) write(l line) error {
 	// One Write a line, so that lines of several writers do not mix. A console
 	// that went away is not coming back: its lines are not kept.
-	_, _ = io.WriteString(c.w, at.Format(time.ANSIC)+": "+text+"\n")
+	_, _ = io.WriteString(c.w, l.at.Format(time.ANSIC)+": "+l.text+"\n")
 	return nil
 }

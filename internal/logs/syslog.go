@@ -3,7 +3,6 @@ package logs
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"syscall"
@@ -47,11 +46,11 @@ func dialSyslog(path string) func() (net.Conn, bool, error) {
 	}
 }
 
-func (s *syslog) write(at time.Time, level slog.Level, text string) error {
+func (s *syslog) write(l line) error {
 	// An old connection fails when syslogd was restarted: then a new one is tried
 	// at once.
 	if s.conn != nil {
-		if s.send(at, level, text) == nil {
+		if s.send(l) == nil {
 			return nil
 		}
 		s.conn.Close()
@@ -62,13 +61,17 @@ func (s *syslog) write(at time.Time, level slog.Level, text string) error {
 		return err
 	}
 	s.conn, s.stream = conn, stream
-	return s.send(at, level, text)
+	return s.send(l)
 }
 
-func (s *syslog) send(at time.Time, level slog.Level, text string) error {
-	err := s.sendOnce(at, level, text)
-	if errors.Is(err, syscall.EMSGSIZE) && len(text) > syslogLimit {
-		err = s.sendOnce(at, level, text[:syslogLimit])
+func (s *syslog) send(l line) error { return sendFitting(l, s.sendOnce) }
+
+// sendFitting sends a line, cut when the socket refuses it as too long.
+func sendFitting(l line, send func(line) error) error {
+	err := send(l)
+	if errors.Is(err, syscall.EMSGSIZE) && len(l.text) > syslogLimit {
+		l.text = l.text[:syslogLimit]
+		err = send(l)
 	}
 	if errors.Is(err, syscall.EMSGSIZE) {
 		return nil // it will never fit: do not hold up the others
@@ -76,8 +79,8 @@ func (s *syslog) send(at time.Time, level slog.Level, text string) error {
 	return err
 }
 
-func (s *syslog) sendOnce(at time.Time, level slog.Level, text string) error {
-	msg := fmt.Appendf(nil, "<%d>%s %s[%d]: %s", int(s.facility)<<3|severity(level), at.Format(time.Stamp), s.ident(), s.pid, text)
+func (s *syslog) sendOnce(l line) error {
+	msg := fmt.Appendf(nil, "<%d>%s %s[%d]: %s", int(s.facility)<<3|severity(l.level), l.at.Format(time.Stamp), s.ident(), s.pid, l.text)
 	if s.stream {
 		msg = append(msg, 0)
 	}

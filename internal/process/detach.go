@@ -120,6 +120,7 @@ func Started() *Background {
 		return nil
 	}
 	os.Unsetenv(statusVariable)
+	inheritWatchdog()
 	fd, err := strconv.Atoi(value)
 	var st unix.Stat_t
 	if err != nil || fd < 3 || unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFIFO {
@@ -127,6 +128,17 @@ func Started() *Background {
 	}
 	unix.CloseOnExec(fd)
 	return &Background{os.NewFile(uintptr(fd), "status")}
+}
+
+// watchdogPID names the process that is to give the service manager signs of life.
+const watchdogPID = "WATCHDOG_PID"
+
+// inheritWatchdog makes that this process where it was the one in the foreground,
+// which is about to end.
+func inheritWatchdog() {
+	if os.Getenv(watchdogPID) == strconv.Itoa(os.Getppid()) {
+		os.Setenv(watchdogPID, strconv.Itoa(os.Getpid()))
+	}
 }
 
 // Ready leaves the terminal and the working directory and lets the foreground

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -31,6 +32,8 @@ type PIDFile struct {
 	path string
 	file *os.File
 	dirs []string // made for it, outermost first
+
+	touching atomic.Bool
 }
 
 // LockPIDFile opens the pid file, making it and its directory where they are
@@ -107,6 +110,23 @@ func lockFile(f *os.File, path string) error {
 		return fmt.Errorf("pid file: %w", err)
 	}
 	return nil
+}
+
+// Held reports whether a process holds a pid file by its lock.
+func Held(path string) (bool, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("pid file: %w", err)
+	}
+	defer f.Close()
+	lock := unix.Flock_t{Type: unix.F_WRLCK}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_OFD_GETLK, &lock); err != nil {
+		return false, fmt.Errorf("lock of pid file %s: %w", path, err)
+	}
+	return lock.Type != unix.F_UNLCK, nil
 }
 
 // Write makes the pid the content of the file.
@@ -200,6 +220,23 @@ func (f PIDFiles) Write(pid int) error {
 		}
 	}
 	return nil
+}
+
+// Touch writes the last file again, so that its time is a sign of life for those
+// who cannot be told otherwise. It does not wait for the disk; while an earlier
+// call does, it does nothing.
+func (f PIDFiles) Touch() {
+	if len(f) == 0 {
+		return
+	}
+	p := f[len(f)-1]
+	if !p.touching.CompareAndSwap(false, true) {
+		return
+	}
+	go func() {
+		defer p.touching.Store(false)
+		_ = p.Write(os.Getpid()) // the time of the file tells
+	}()
 }
 
 // Remove removes all files, the last one first.

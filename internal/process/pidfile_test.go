@@ -38,6 +38,9 @@ func TestPIDFile(t *testing.T) {
 			t.Errorf("%s has mode %v, want %v", name, fi.Mode(), want)
 		}
 	}
+	if held, err := Held(path); !held || err != nil {
+		t.Errorf("Held = %v, %v for a file that is", held, err)
+	}
 	var locked *LockedError
 	if _, err := LockPIDFile(path); !errors.As(err, &locked) || locked.Path != path {
 		t.Errorf("second lock: %v, want a LockedError", err)
@@ -58,6 +61,9 @@ func TestPIDFileLeftByACrash(t *testing.T) {
 	for _, left := range []string{"1\n", "garbage", ""} {
 		if err := os.WriteFile(path, []byte(left), 0o600); err != nil {
 			t.Fatal(err)
+		}
+		if held, err := Held(path); held || err != nil {
+			t.Errorf("Held = %v, %v for a file that a crash has left", held, err)
 		}
 		p, err := LockPIDFile(path)
 		if err != nil {

@@ -36,6 +36,20 @@ func Stopping() { manager.tell(daemon.SdNotifyStopping) }
 // waiting ones is sent.
 func Status(text string) { manager.status(statusLine(text)) }
 
+// WatchdogInterval is within what time the service manager wants to hear that
+// the daemon works (WATCHDOG_USEC); 0: it does not want to.
+func WatchdogInterval() time.Duration {
+	d, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		return 0
+	}
+	return d
+}
+
+// Alive tells the service manager that the daemon works. One that waits to be
+// told of is enough.
+func Alive() { manager.latestOf(daemon.SdNotifyWatchdog, kindAlive) }
+
 // Errno tells the service manager why the daemon ends, as an errno.
 func Errno(errno int) { manager.tell(fmt.Sprintf("ERRNO=%d", errno)) }
 
@@ -52,30 +66,39 @@ func statusLine(text string) string {
 	}, text)
 }
 
+// kind is what a state is about, where the latest says all.
+type kind uint8
+
+const (
+	kindOther kind = iota
+	kindStatus
+	kindAlive
+)
+
 // notifier sends states in order. A status that was not sent when the next one
-// comes is replaced by it.
+// comes is replaced by it, and so is a sign of life.
 type notifier struct {
 	send func(state string)
 
 	mu      sync.Mutex
 	waiting []string
-	latest  bool          // the last of waiting is a status alone
+	last    kind          // of the last one waiting
 	idle    chan struct{} // closed by the sending goroutine when nothing waits; nil: none runs
 }
 
-func (n *notifier) tell(state string) { n.put(state, false) }
+func (n *notifier) tell(state string) { n.latestOf(state, kindOther) }
 
-func (n *notifier) status(line string) { n.put(line, true) }
+func (n *notifier) status(line string) { n.latestOf(line, kindStatus) }
 
-func (n *notifier) put(state string, status bool) {
+func (n *notifier) latestOf(state string, k kind) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if status && n.latest && len(n.waiting) > 0 {
+	if k != kindOther && k == n.last && len(n.waiting) > 0 {
 		n.waiting[len(n.waiting)-1] = state
 	} else {
 		n.waiting = append(n.waiting, state)
 	}
-	n.latest = status
+	n.last = k
 	if n.idle == nil {
 		n.idle = make(chan struct{})
 		go n.run()

@@ -27,9 +27,10 @@ func TestServiceManager(t *testing.T) {
 	Reloading()
 	Stopping()
 	Errno(22)
+	Alive()
 	FlushNotify(20 * time.Second)
 	var got []string
-	for range 4 {
+	for range 5 {
 		b := make([]byte, 4096)
 		c.SetReadDeadline(time.Now().Add(20 * time.Second))
 		n, err := c.Read(b)
@@ -45,7 +46,7 @@ func TestServiceManager(t *testing.T) {
 	got[1] = "RELOADING"
 	want := []string{
 		fmt.Sprintf("READY=1\nMAINPID=%d\nSTATUS=V4 MASTER READY=0", os.Getpid()),
-		"RELOADING", "STOPPING=1", "ERRNO=22",
+		"RELOADING", "STOPPING=1", "ERRNO=22", "WATCHDOG=1",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("states (-want +got):\n%s", diff)
@@ -65,6 +66,9 @@ func TestSlowServiceManager(t *testing.T) {
 			n.status(fmt.Sprintf("a%d", i))
 		}
 		n.tell("reloading")
+		for range 3 {
+			n.latestOf("alive", kindAlive)
+		}
 		n.tell("ready")
 		for i := range 5 {
 			n.status(fmt.Sprintf("b%d", i))
@@ -79,7 +83,7 @@ func TestSlowServiceManager(t *testing.T) {
 		if took := time.Since(begin); took != 3*time.Second {
 			t.Errorf("flush waited although nothing was in the way")
 		}
-		want := []string{"ready", "a4", "reloading", "ready", "b4"}
+		want := []string{"ready", "a4", "reloading", "alive", "ready", "b4"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("states (-want +got):\n%s", diff)
 		}
