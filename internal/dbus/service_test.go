@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -274,5 +275,28 @@ func TestQueueIsBounded(t *testing.T) {
 	q := s.take()
 	if len(q) != queueSize || q[0].body[0] != 3 {
 		t.Errorf("%d signals, the first %v", len(q), q[0].body)
+	}
+}
+
+// TestBusStandsStill: when it takes no more of what is sent, the service gives it up
+// and looks for it again.
+func TestBusStandsStill(t *testing.T) {
+	bus := dbustest.Start(t, "")
+	f := &fake{}
+	s := f.start(t, bus.Address, Settings{})
+	s.Instances([]Instance{f.instance("A", key4)})
+	online(t, bus.Connect(), ServiceName)
+	bus.Signal(syscall.SIGSTOP)
+	defer bus.Signal(syscall.SIGCONT)
+	said := func() bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return slices.ContainsFunc(f.log, func(line string) bool { return strings.Contains(line, "trying again") })
+	}
+	for end := time.Now().Add(4 * ioTimeout); !said(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the service waits for the bus; it has said %q", f.log)
+		}
+		s.Reloaded()
 	}
 }
