@@ -29,7 +29,12 @@ func masterOf(x *dump.Instance) netip.Addr {
 }
 
 // macOf is the MAC at which an instance is reached.
-func (b *builder) macOf(x *dump.Instance) []byte { return b.mac[x.Interface] }
+func (b *builder) macOf(x *dump.Instance) []byte {
+	if x.Virtual != nil {
+		return b.mac[x.Virtual.Name]
+	}
+	return b.mac[x.Interface]
+}
 
 // active is a RowStatus.
 const active = 1
