@@ -18,6 +18,7 @@ import (
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
+	"github.com/holdfast-ha/holdfast/internal/privilege"
 	"github.com/holdfast-ha/holdfast/internal/syntax"
 )
 
@@ -54,7 +55,11 @@ func systemLinksIn(name string) ([]Link, error) {
 		return nil, err
 	}
 	defer ns.Close()
-	h, err := netlink.NewHandleAt(ns)
+	var h *netlink.Handle
+	err = privilege.With(privilege.SysAdmin, func() error {
+		h, err = netlink.NewHandleAt(ns)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

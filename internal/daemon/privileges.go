@@ -63,6 +63,9 @@ func Needs(cfg *config.Config) []Need {
 	if p := &more.VRRPProcess; p.RealtimePriority > 0 || p.Priority < 0 || more.MaxAutoPriority > 0 {
 		needs = append(needs, Need{Set: privilege.SysNice, For: "a raised priority is configured", Optional: true})
 	}
+	if more.NetNS != "" {
+		needs = append(needs, Need{Set: privilege.SysAdmin, For: "net_namespace is entered, and its directory given up at the end", Optional: true})
+	}
 	if more.VRRPProcess.NoSwap {
 		needs = append(needs, Need{Set: privilege.IPCLock, For: "vrrp_no_swap", Optional: true})
 	}

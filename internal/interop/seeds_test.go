@@ -63,7 +63,7 @@ func examples(t *testing.T) []string {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil
 			}
-			if err == nil && d.IsDir() && d.Name() == "dbus" { // for another program
+			if err == nil && d.IsDir() && (d.Name() == "dbus" || d.Name() == "packages") { // for other programs
 				return fs.SkipDir
 			}
 			if err == nil && !d.IsDir() && (filepath.Ext(path) == ".conf" || filepath.Ext(path) == ".cfg") {

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/holdfast-ha/holdfast/internal/privilege"
 )
 
 // A network namespace belongs to a thread, and the Go runtime starts threads as
@@ -48,15 +50,17 @@ func EnterNetNS(name string, b *Background) error {
 	}
 	// Never unlocked: no other goroutine may run on this thread any more.
 	runtime.LockOSThread()
-	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-		return fmt.Errorf("network namespace %s: %w", name, os.NewSyscallError("setns", err))
-	}
-	if err := ownRunDir(name); err != nil {
-		return fmt.Errorf("network namespace %s: directory for its pid files: %w", name, err)
-	}
 	// Until the program listens again they would end it.
 	signal.Ignore(unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, JSONSignal, StatsClearSignal)
-	return fmt.Errorf("network namespace %s: %w", name, os.NewSyscallError("execve", unix.Exec(self, os.Args, env)))
+	return privilege.With(privilege.SysAdmin, func() error {
+		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("network namespace %s: %w", name, os.NewSyscallError("setns", err))
+		}
+		if err := ownRunDir(name); err != nil {
+			return fmt.Errorf("network namespace %s: directory for its pid files: %w", name, err)
+		}
+		return fmt.Errorf("network namespace %s: %w", name, os.NewSyscallError("execve", unix.Exec(self, os.Args, env)))
+	})
 }
 
 // Entered returns the network namespace that [EnterNetNS] has entered; "": none.
@@ -95,7 +99,8 @@ func ownRunDir(name string) error {
 // LeaveNetNS removes at the end the directory that [EnterNetNS] made, if it is
 // empty. The network namespace itself is left by ending.
 func LeaveNetNS(name string) error {
-	if err := unix.Unmount(runDir, unix.MNT_DETACH); err != nil {
+	err := privilege.With(privilege.SysAdmin, func() error { return unix.Unmount(runDir, unix.MNT_DETACH) })
+	if err != nil {
 		return fmt.Errorf("%s of network namespace %s: %w", runDir, name, os.NewSyscallError("umount", err))
 	}
 	for _, dir := range []string{filepath.Join(runDir, name), runDir} {
