@@ -42,6 +42,6 @@ var recorded = map[string]config.Diagnostics{
 		{Code: syntax.MissingClose, Pos: syntax.Pos{File: "testdata/golden/stops.conf", Line: 9, Col: 5}, Text: "There are 1 missing '}'s or extra '{'s"},
 	},
 	"absent": {
-		{Code: syntax.FileNotFound, Effect: syntax.Refuse, Text: "Config files missing 'testdata/golden/absent.conf'.", Action: "Name the configuration file with -f."},
+		{Code: syntax.FileNotFound, Effect: syntax.Refuse, Text: "Config files missing 'testdata/golden/absent.conf'.", Action: "There is no such file; -f names another one."},
 	},
 }

@@ -144,7 +144,7 @@ func (s *Scanner) missing(pattern string, main, fail bool, pos Pos) {
 	switch {
 	case main:
 		d.Code, d.Effect = FileNotFound, RefuseInclude
-		d.Action = "Name the configuration file with -f."
+		d.Action = "There is no such file; -f names another one."
 	case fail:
 		d.Code, d.Effect = FileNotFound, RefuseInclude
 	}
