@@ -155,8 +155,8 @@ func (p *program) hold() int {
 	}
 	defer func() { _ = pids.Remove() }()
 	if err := pids.Write(os.Getpid()); err != nil {
-		p.fail(err.Error())
-		return exitFailure
+		// They are locked, so nobody else runs; a full disk must cost no address.
+		p.log.Error(strings.ReplaceAll(err.Error(), "\n", "; ") + " - going on, those who look for the daemon there do not find it")
 	}
 	d := daemon.New(cfg, daemon.Options{
 		ConfigFile: opts.configFile, Load: load, Log: log, Detail: opts.detail > 0,

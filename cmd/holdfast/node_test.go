@@ -61,6 +61,9 @@ type node struct {
 	env  []string
 	out  *output
 	proc *nettest.Process
+	// before is a shell command that is run first, in a mount namespace that the
+	// daemon is in, too.
+	before string
 }
 
 // newNode prepares a daemon with the configuration; start starts it.
@@ -90,6 +93,9 @@ func (n *node) cmd() *exec.Cmd {
 		n.t.Fatal(err)
 	}
 	c := exec.Command(exe, n.args...)
+	if n.before != "" {
+		c = exec.Command("unshare", append([]string{"-m", "sh", "-c", n.before + ` && exec "$@"`, "sh", exe}, n.args...)...)
+	}
 	c.Env = append(os.Environ(), asDaemon+"=1", "TMPDIR="+n.dir)
 	c.Env = append(c.Env, n.env...)
 	c.Stderr, c.Stdout = n.out, n.out

@@ -129,12 +129,14 @@ func Held(path string) (bool, error) {
 	return lock.Type != unix.F_UNLCK, nil
 }
 
-// Write makes the pid the content of the file.
+// Write makes the pid the content of the file. After an error the file names no
+// process: a number that was there is that of somebody else.
 func (p *PIDFile) Write(pid int) error {
 	// The new number first and the rest cut off after it, so that a reader finds
 	// the file empty at no time.
 	text := fmt.Sprintf("%d\n", pid)
 	if _, err := p.file.WriteAt([]byte(text), 0); err != nil {
+		_ = p.file.Truncate(0)
 		return fmt.Errorf("pid file: %w", err)
 	}
 	if err := p.file.Truncate(int64(len(text))); err != nil {
@@ -212,14 +214,13 @@ func LockPIDFiles(paths ...string) (PIDFiles, error) {
 	return files, nil
 }
 
-// Write makes the pid the content of all files.
+// Write makes the pid the content of all files, as far as that is possible.
 func (f PIDFiles) Write(pid int) error {
+	var errs []error
 	for _, p := range f {
-		if err := p.Write(pid); err != nil {
-			return err
-		}
+		errs = append(errs, p.Write(pid))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // Touch writes the last file again, so that its time is a sign of life for those
