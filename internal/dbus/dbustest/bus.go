@@ -11,6 +11,8 @@ import (
 	"time"
 
 	godbus "github.com/godbus/dbus/v5"
+
+	"github.com/holdfast-ha/holdfast/internal/nettest"
 )
 
 // Bus is a dbus-daemon of the test's own.
@@ -63,18 +65,13 @@ func (b *Bus) Run() {
 	if err := b.cmd.Start(); err != nil {
 		b.tb.Fatal(err)
 	}
-	end := time.Now().Add(10 * time.Second)
-	for {
+	nettest.WaitFor(b.tb, 10*time.Second, func() bool {
 		c, err := godbus.Connect(b.Address)
 		if err == nil {
 			_ = c.Close()
-			return
 		}
-		if time.Now().After(end) {
-			b.tb.Fatalf("the bus does not answer: %v", err)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+		return err == nil
+	}, "an answer of the bus")
 }
 
 // Kill ends the bus at once.
