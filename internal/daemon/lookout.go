@@ -62,6 +62,12 @@ type vantage struct {
 	ipv6 bool
 }
 
+// asked is an address and the link on which others may claim it.
+type asked struct {
+	link string
+	addr netip.Addr
+}
+
 func newLookout(log *logger, monitor *kernel.Monitor, tell func(*member, []splitbrain.News)) *lookout {
 	return &lookout{
 		log: log, monitor: monitor, tell: tell, watched: map[*member]*watched{}, witnesses: map[vantage]*witness{},
@@ -114,20 +120,17 @@ func (l *lookout) look(now time.Time) {
 	l.mu.Lock()
 	members := l.members
 	l.mu.Unlock()
-	for m := range l.watched {
-		if !slices.Contains(members, m) {
-			delete(l.watched, m)
-		}
-	}
+	before := l.watched
+	l.watched = make(map[*member]*watched, len(members))
 	links := l.monitor.Snapshot()
 	l.listen(now, members, links)
 	claims := l.claims(links)
 	for _, m := range members {
-		w := l.watched[m]
+		w := before[m]
 		if w == nil {
 			w = &watched{}
-			l.watched[m] = w
 		}
+		l.watched[m] = w
 		set, master := m.set.Load(), m.state() == fsm.Master
 		o := splitbrain.Observation{Master: master, Interval: set.spec.AdvertInterval, Advert: m.sightings.take()}
 		if master {
@@ -163,14 +166,17 @@ func holds(set *settings, link string, addr netip.Addr) bool {
 // listen opens a witness wherever a Master has addresses, and closes the others.
 func (l *lookout) listen(now time.Time, members []*member, links *kernel.Picture) {
 	wanted := map[vantage][]netip.Addr{}
+	seen := map[asked]bool{}
 	for _, m := range members {
 		if m.state() != fsm.Master {
 			continue
 		}
 		for _, a := range addressesOf(m.set.Load().objects) {
 			v := vantage{a.Link, a.Prefix.Addr().Is6()}
-			if addr := a.Prefix.Addr(); !addr.IsMulticast() && !slices.Contains(wanted[v], addr) {
-				wanted[v] = append(wanted[v], addr)
+			at := asked{a.Link, a.Prefix.Addr()}
+			if !at.addr.IsMulticast() && !seen[at] {
+				seen[at] = true
+				wanted[v] = append(wanted[v], at.addr)
 			}
 		}
 	}
