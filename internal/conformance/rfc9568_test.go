@@ -53,8 +53,8 @@ var rfc9568 = []clause{
 	{"6.1", "", "is", "Skew_Time is ((256 - Priority) * Active_Adver_Interval) / 256", kept, []string{"fsm.TestTimers", "fsm.TestTimersExact", "sim.TestWorlds"}, ""},
 	{"6.1", "", "is", "Active_Down_Interval is three intervals and Skew_Time", differs, []string{"fsm.TestTimers", "fsm.TestTimersExact", "sim.TestWorlds"}, "`down_timer_adverts` may make it another number than three"},
 	{"6.1", "", "is", "Preempt_Mode is true by default; the owner preempts whatever it says", kept, []string{"fsm.TestRFC9568_6_4_2_Backup_470_Discards", "config.TestGolden/instance.txtar/priority-255"}, ""},
-	{"6.1", "", "is", "Accept_Mode is false by default", differs, nil, "with keepalived, and so here, addresses are accepted unless `no_accept` is given, which is not served yet"},
-	{"6.1", "", "MUST NOT", "without Accept_Mode neighbour discovery for the addresses is not dropped", unserved, nil, "`no_accept` is not served: nothing is dropped"},
+	{"6.1", "", "is", "Accept_Mode is false by default", differs, []string{"holdfast.TestNoAccept"}, withNoAccept},
+	{"6.1", "", "MUST NOT", "without Accept_Mode neighbour discovery for the addresses is not dropped", kept, []string{"firewall.TestNoAccept"}, ""},
 	// 6.4.1
 	{"6.4.1", "100-105", "is", "the owner does not wait when it starts", differs, []string{"fsm.TestRFC9568_6_4_1_Initialize_105_Owner", "fsm.TestSheet_4_2_OwnerWithStateBackup", "fsm.TestSheet_4_5_OwnerLeavesFault"}, "kept with `state MASTER`, which is what priority 255 implies; with `state BACKUP` written, and after FAULT, the owner waits as others do, as with keepalived"},
 	{"6.4.1", "110", "is", "it sends an advertisement", kept, []string{"fsm.TestRFC9568_6_4_1_Initialize_105_Owner"}, ""},
