@@ -190,6 +190,9 @@ func TestDBus(t *testing.T) {
 	needKeepalived(t)
 	t.Parallel()
 	want, got := busStory(t, interop.Keepalived), busStory(t, ours)
+	// The part of keepalived that speaks on the bus is sometimes quicker than its
+	// instances, and tells of the state before their first one.
+	want["start"] = slices.DeleteFunc(want["start"].([]string), func(s string) bool { return strings.HasSuffix(s, " VrrpStatusChange 0") })
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("(-keepalived +ours):\n%s", d)
 	}
