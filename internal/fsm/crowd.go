@@ -41,6 +41,7 @@ type crowd struct {
 	afresh credit // of complaints that start afresh
 
 	obeyed   netip.Addr // whose advert was accepted last while Backup
+	rank     uint8      // and with which priority, 0 after a goodbye
 	goodbyes int        // since then
 	deadline time.Time  // what it was before them
 	priority uint8      // and what the priority of the Master was
@@ -90,6 +91,12 @@ func (m *instance) chatf(now time.Time, detail bool, format string, args ...any)
 	m.logf(detail, "%s", text)
 }
 
+// outranks tells whether the router that is obeyed is better than the sender of
+// an advert.
+func (c *crowd) outranks(a *advert.Advert) bool {
+	return c.obeyed.IsValid() && a.Src != c.obeyed && a.Priority < c.rank
+}
+
 // startAfresh makes complaints be heard again, as somebody new advertises; not
 // each time, where several take turns.
 func (m *instance) startAfresh(now time.Time) {
@@ -118,6 +125,7 @@ func (m *instance) goodbye(now time.Time, a *advert.Advert) {
 		}
 		return
 	}
+	c.rank = 0
 	m.hear(now, a)
 	m.found = ""
 	m.chatf(now, true, "Backup received priority 0 advertisement")

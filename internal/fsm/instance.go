@@ -235,7 +235,7 @@ func (m *instance) stepDown(now time.Time, cause string) {
 // forgetMaster forgets who was Master.
 func (m *instance) forgetMaster() {
 	m.peer, m.peerPrio = netip.Addr{}, 0
-	m.crowd.obeyed, m.crowd.goodbyes = netip.Addr{}, 0
+	m.crowd.obeyed, m.crowd.rank, m.crowd.goodbyes = netip.Addr{}, 0, 0
 }
 
 // ownInterval forgets the interval of a Master.

@@ -103,9 +103,8 @@ func (m *instance) receivedBackup(now time.Time, a *advert.Advert) {
 	m.hear(now, a)
 	m.found = ""
 	if m.accepts(now, a.Priority) {
-		m.learn(now, a)
+		m.deadline = m.learn(now, a)
 		m.wants, m.quiet, m.late = false, now, lateness{}
-		m.deadline = now.Add(m.masterDown())
 		m.g.unmix(now, m)
 		return
 	}
@@ -139,18 +138,33 @@ func (m *instance) accepts(now time.Time, priority uint8) bool {
 }
 
 // learn takes the sender for Master, and in version 3 its interval (RFC 9568
-// section 6.4.2, (450)).
-func (m *instance) learn(now time.Time, a *advert.Advert) {
+// section 6.4.2, (450)). It returns how long to wait for the next advert.
+//
+// Who advertises while a better router is Master is about to give way: its
+// advert may have been under way when the Master's overtook it. Neither the
+// interval nor the wait for the Master becomes shorter by it, or a Master that
+// sends at longer intervals than such a router would be taken for dead.
+func (m *instance) learn(now time.Time, a *advert.Advert) (deadline time.Time) {
 	m.discarded = false
-	m.crowd.obeyed, m.crowd.goodbyes = a.Src, 0
-	if m.spec.Version != 3 || a.Interval <= 0 {
-		return
+	passing := m.crowd.outranks(a)
+	m.crowd.obeyed, m.crowd.rank, m.crowd.goodbyes = a.Src, a.Priority, 0
+	if m.spec.Version != 3 {
+		return now.Add(m.masterDown())
 	}
-	if a.Interval != m.interval {
+	before, interval := m.deadline, m.interval
+	if a.Interval > 0 {
+		interval = a.Interval
+	}
+	deadline = now.Add(masterDown(3, m.downPriority(), interval, m.spec.DownTimerAdverts))
+	if passing {
+		deadline, interval = later(before, deadline), max(m.interval, interval)
+	}
+	if interval != m.interval {
 		m.chatf(now, true, "advertisement interval updated from %dms to %dms by master",
-			m.interval.Milliseconds(), a.Interval.Milliseconds())
+			m.interval.Milliseconds(), interval.Milliseconds())
 	}
-	m.interval, m.learned = a.Interval, true
+	m.interval, m.learned = interval, m.learned || a.Interval > 0
+	return deadline
 }
 
 // hear remembers who advertises.

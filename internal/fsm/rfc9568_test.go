@@ -208,6 +208,62 @@ func TestRFC9568_6_4_2_Backup_450_IntervalZero(t *testing.T) {
 		wake 4.609375s`)
 }
 
+// (450) again: a router that advertises beside a better one is about to give way,
+// and its advert may arrive after that Master's. The wait for the Master does not
+// become shorter by it, nor does the interval.
+func TestRFC9568_6_4_2_Backup_450_Passing(t *testing.T) {
+	l := newLab(t, "", v3("A", 100, plain)).start()
+	l.one("1s", heard3("192.0.2.20", 150, time.Second), `
+		detail: (A) master set to 192.0.2.20
+		wake 4.609375s`)
+	l.one("1.1s", heard3("192.0.2.30", 120, 100*time.Millisecond), `
+		detail: (A) master changed from 192.0.2.20 to 192.0.2.30
+		wake 4.609375s`)
+	l.one("1.2s", heard3("192.0.2.20", 150, time.Second), `
+		detail: (A) master changed from 192.0.2.30 to 192.0.2.20
+		wake 4.809375s`)
+	// Its interval is longer: who knows which of the two it will be.
+	l.one("1.3s", heard3("192.0.2.30", 120, 2*time.Second), `
+		detail: (A) master changed from 192.0.2.20 to 192.0.2.30
+		detail: (A) advertisement interval updated from 1000ms to 2000ms by master
+		wake 8.51875s`)
+}
+
+// The Master itself may become worse and advertise more often.
+func TestRFC9568_6_4_2_Backup_450_Lowered(t *testing.T) {
+	l := newLab(t, "", v3("A", 100, plain)).start()
+	l.g.Step(moment(t, "1s"), 0, heard3("192.0.2.20", 150, time.Second))
+	l.one("1.1s", heard3("192.0.2.20", 120, 100*time.Millisecond), `
+		detail: (A) advertisement interval updated from 1000ms to 100ms by master
+		wake 1.460937s`)
+}
+
+// It is Master, after all, when it advertises again.
+func TestRFC9568_6_4_2_Backup_450_Stays(t *testing.T) {
+	l := newLab(t, "", v3("A", 100, plain)).start()
+	l.g.Step(moment(t, "1s"), 0, heard3("192.0.2.20", 150, time.Second))
+	l.g.Step(moment(t, "1.1s"), 0, heard3("192.0.2.30", 120, 100*time.Millisecond))
+	l.one("1.2s", heard3("192.0.2.30", 120, 100*time.Millisecond), `
+		detail: (A) advertisement interval updated from 1000ms to 100ms by master
+		wake 1.560937s`)
+}
+
+// After the goodbye of a better one it is Master from its first advert on, and so
+// is one of the same priority.
+func TestRFC9568_6_4_2_Backup_450_Successor(t *testing.T) {
+	for name, first := range map[string]*AdvertReceived{
+		"goodbye": heard3("192.0.2.20", 0, time.Second), "same priority": heard3("192.0.2.20", 120, time.Second),
+	} {
+		l := newLab(t, "", v3("A", 100, plain)).start()
+		l.g.Step(moment(t, "1s"), 0, heard3("192.0.2.20", 150, time.Second))
+		l.g.Step(moment(t, "1.1s"), 0, first)
+		l.g.Step(moment(t, "1.2s"), 0, heard3("192.0.2.30", 120, 100*time.Millisecond))
+		if wake, _ := l.g.Wake(); !wake.Equal(moment(t, "1.560937s")) {
+			t.Errorf("%s: takes over at %v", name, wake)
+		}
+	}
+}
+
 // RFC 9568 section 6.4.3, (680): the advert timer fires.
 func TestRFC9568_6_4_3_Active_680_Timer(t *testing.T) {
 	l := newLab(t, "", v3("A", 255, plain, startMaster, every(250*time.Millisecond))).start()

@@ -56,7 +56,7 @@ var faults = []fault{
 	},
 	{
 		name: "timer not reset by an advert that is accepted", file: "receive.go", fn: "instance.receivedBackup",
-		old: "m.deadline = now.Add(m.masterDown())", now: "",
+		old: "m.deadline = m.learn(now, a)", now: "m.learn(now, a)",
 	},
 	{
 		name: "still ready to lead after an advert that is accepted", file: "receive.go", fn: "instance.receivedBackup",
@@ -96,16 +96,31 @@ var faults = []fault{
 	},
 	{
 		name: "interval not learned", file: "receive.go", fn: "instance.learn",
-		old: "m.interval, m.learned = a.Interval, true", now: "m.learned = true",
+		old: "m.interval, m.learned = interval, m.learned || a.Interval > 0", now: "m.learned = true",
 	},
 	{
 		name: "interval learned in version 2", file: "receive.go", fn: "instance.learn",
-		old: "m.spec.Version != 3 || ", now: "",
-		unseen: "an advert of version 2 with another interval never gets as far as the state machine",
+		old: "if m.spec.Version != 3 {", now: "if false {",
 	},
 	{
 		name: "interval of nothing learned", file: "receive.go", fn: "instance.learn",
-		old: "|| a.Interval <= 0 ", now: "",
+		old: "if a.Interval > 0 {", now: "{",
+	},
+	{
+		name: "one that gives way shortens the wait", file: "receive.go", fn: "instance.learn",
+		old: "deadline, interval = later(before, deadline), max(m.interval, interval)", now: "_, interval = before, max(m.interval, interval)",
+	},
+	{
+		name: "one that gives way teaches its interval", file: "receive.go", fn: "instance.learn",
+		old: "later(before, deadline), max(m.interval, interval)", now: "later(before, deadline), interval",
+	},
+	{
+		name: "a Master of less priority than before counts as one that gives way", file: "crowd.go", fn: "crowd.outranks",
+		old: "a.Src != c.obeyed && ", now: "",
+	},
+	{
+		name: "a Master that said goodbye counts as better than the next", file: "crowd.go", fn: "instance.goodbye",
+		old: "c.rank = 0", now: "",
 	},
 	{
 		name: "hears during a start delay", file: "receive.go", fn: "instance.hears",

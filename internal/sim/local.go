@@ -63,7 +63,7 @@ func (c *local) loses() { c.held, c.lost = false, true }
 
 // regrouped is a reload that takes the instance from its group to another.
 func (c *local) regrouped(p *port) {
-	c.model = model{spec: p.spec, priority: c.model.priority, interval: p.spec.AdvertInterval, sure: p.spec.Version == 2, vague: true}
+	c.model = model{spec: p.spec, priority: c.model.priority, interval: p.spec.AdvertInterval, sure: p.spec.Version == 2, vague: true, anybody: true}
 }
 
 // before begins a step.
@@ -355,11 +355,11 @@ func (c *local) checkModel(p *port, at time.Duration, ev fsm.Event, ours bool, w
 	m.priority = p.priority()
 	if from != c.state {
 		c.checkTakeover(p, ev)
-		m.entered(max(at, p.r.silent), c.state, learnable)
 		var by *advert.Advert
 		if e, ok := ev.(*fsm.AdvertReceived); ok && ours && from == fsm.Master {
 			by = &e.Advert
 		}
+		m.entered(max(at, p.r.silent), c.state, learnable, by)
 		c.partings.entered(c.state, by)
 		if _, lost := ev.(fsm.AddressLost); lost {
 			m.down = w.now + skewTime(m.spec, m.priority, m.interval)

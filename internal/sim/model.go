@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/advert"
@@ -22,6 +23,9 @@ type model struct {
 	waits    int           // how often in a row it has listened once more
 	learned  bool          // interval is that of an advert
 	vague    bool          // a preempt delay may be armed or not
+	obeyed   netip.Addr    // who is Master
+	rank     uint8         // with which priority, 0 after a goodbye
+	anybody  bool          // obeyed and rank are not known
 }
 
 // tolerance is what integer arithmetic may cut off.
@@ -49,10 +53,14 @@ func (m *model) wait(now time.Duration) {
 }
 
 // entered is told of every transition; interval is that of the advert that
-// caused it, 0 if none did.
-func (m *model) entered(now time.Duration, to fsm.State, interval time.Duration) {
+// caused it, 0 if none did. A Master gives way to by.
+func (m *model) entered(now time.Duration, to fsm.State, interval time.Duration, by *advert.Advert) {
 	m.known, m.preempt, m.learned, m.vague, m.back, m.waits = false, deadline{}, false, false, false, 0
 	m.interval, m.sure = m.spec.AdvertInterval, true
+	m.obeyed, m.rank, m.anybody = netip.Addr{}, 0, false
+	if by != nil {
+		m.obeyed, m.rank = by.Src, by.Priority
+	}
 	if to == fsm.Backup {
 		m.learn(interval)
 		m.wait(now)
@@ -65,18 +73,36 @@ func (m *model) learn(interval time.Duration) {
 	}
 }
 
-// heard is told of every advert that is accepted by the checks while Backup.
-func (m *model) heard(now time.Duration, a *advert.Advert) {
+// heard is told of every advert that is accepted by the checks while Backup, and
+// tells whether it puts off the takeover.
+func (m *model) heard(now time.Duration, a *advert.Advert) bool {
 	switch {
 	case m.vague && m.spec.PreemptDelay > 0 && a.Priority > 0 && a.Priority < m.priority:
-		m.known = false
+		m.known, m.anybody = false, true
 	case a.Priority == 0:
 		m.down, m.back = now+skewTime(m.spec, m.priority, m.interval), false
+		m.rank, m.anybody = 0, false
 	case m.obeys(now, a.Priority):
 		m.back, m.waits = false, 0
-		m.learn(a.Interval)
-		m.wait(now)
+		m.obey(now, a)
+		return true
 	}
+	return false
+}
+
+// obey begins to wait anew. Somebody of lower priority than the Master's, which
+// is about to give way, makes neither the interval nor the wait shorter.
+func (m *model) obey(now time.Duration, a *advert.Advert) {
+	src := a.Src.WithZone("")
+	passing := m.spec.Version == 3 && (m.anybody || m.obeyed.IsValid() && src != m.obeyed && a.Priority < m.rank)
+	before, knew, interval, sure := m.down, m.known, m.interval, m.sure
+	m.learn(a.Interval)
+	m.wait(now)
+	if passing {
+		m.down, m.known = max(before, m.down), knew && m.known && !m.anybody
+		m.interval, m.sure = max(interval, m.interval), sure && m.sure && !m.anybody
+	}
+	m.obeyed, m.rank, m.anybody = src, a.Priority, false
 }
 
 // late is told of the tick at which it would take over. One that comes more than

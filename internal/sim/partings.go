@@ -26,9 +26,7 @@ func (b *partings) hears(m *model, now time.Duration, a *advert.Advert, told boo
 		if m.spec.NoPreempt || a.Priority >= m.priority {
 			b.obeyed, b.said = a.Src, 0
 		} else if m.spec.PreemptDelay > 0 && told { // the model knows whether it is over
-			was := m.down
-			m.heard(now, a)
-			if m.down != was || m.waits == 0 && m.down == now+downInterval(m.spec, m.priority, m.interval) {
+			if m.heard(now, a) {
 				b.obeyed, b.said = a.Src, 0
 			}
 			return
