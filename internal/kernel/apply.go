@@ -17,6 +17,14 @@ type application struct {
 	res    Result
 }
 
+// standing is how a wanted object stands.
+func (a *application) standing(o Object) holding {
+	if len(a.was) == 0 {
+		return holding{} // without its key, which costs more than all else here
+	}
+	return a.was[o.key()]
+}
+
 func (a *application) failed(op Op, o Object, err error) {
 	a.res.Failed = append(a.res.Failed, Failure{Op: op, Object: o, Err: err})
 }
@@ -25,6 +33,9 @@ func (a *application) failed(op Op, o Object, err error) {
 // could not be deleted before. It leaves in h.held what is not wanted and still
 // there.
 func (a *application) remove() {
+	if len(a.h.held) == 0 {
+		return // a takeover: there is no time to lose
+	}
 	want := make(map[any]bool, len(a.wanted))
 	place := make(map[any]bool, len(a.wanted))
 	for _, o := range a.wanted {
@@ -86,8 +97,8 @@ func (a *application) recheck() {
 	}
 	var suspects []holding
 	for _, o := range a.wanted {
-		x, held := a.was[o.key()]
-		if !held || x.standing != sure {
+		x := a.standing(o)
+		if x.standing != sure {
 			continue
 		}
 		switch o := o.(type) {
@@ -116,7 +127,7 @@ func (a *application) recheck() {
 
 // provide sets one wanted object, unless it is set.
 func (a *application) provide(o Object) {
-	x := a.was[o.key()]
+	x := a.standing(o)
 	x.Object = o
 	switch x.standing {
 	case sure:

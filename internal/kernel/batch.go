@@ -21,23 +21,34 @@ type outcome struct {
 // surely fit into the buffer of the socket.
 const batchSize = 32
 
-// ahead are changes that were made together with an earlier one.
+// ahead are changes that were made together with an earlier one, in the order in
+// which they will be asked for.
 type ahead struct {
-	op   Op
-	done map[any]outcome
+	op       Op
+	objects  []Object
+	outcomes []outcome
+}
+
+// next takes out how a change went, if it has been made already.
+func (h *ahead) next(op Op, o Object) (outcome, bool) {
+	if len(h.objects) == 0 || h.op != op || h.objects[0] != o {
+		return outcome{}, false
+	}
+	out := h.outcomes[0]
+	h.objects, h.outcomes = h.objects[1:], h.outcomes[1:]
+	return out, true
 }
 
 // change makes a change, or says how it went if it has been made already.
 func (a *application) change(op Op, o Object) (bool, Report, error) {
-	if out, ok := a.ahead.done[o.key()]; ok && a.ahead.op == op {
-		delete(a.ahead.done, o.key())
+	if out, ok := a.ahead.next(op, o); ok {
 		return out.changed, out.now, out.err
 	}
 	return a.h.table.Change(a.ctx, op, o)
 }
 
 // absent tells whether the object was never set.
-func (a *application) absent(o Object) bool { return a.was[o.key()].standing == absent }
+func (a *application) absent(o Object) bool { return a.standing(o).standing == absent }
 
 // begin makes the changes of the addresses at the front of the list, of those that
 // want it, if that has not been done.
@@ -46,22 +57,18 @@ func (a *application) begin(op Op, list []Object, wants func(Object) bool) {
 	if !able || len(list) == 0 {
 		return
 	}
-	if _, begun := a.ahead.done[list[0].key()]; begun && a.ahead.op == op {
+	if len(a.ahead.objects) > 0 && a.ahead.op == op && a.ahead.objects[0] == list[0] {
 		return
 	}
 	var batch []Address
-	for _, o := range list {
+	for _, o := range list[:min(len(list), batchSize)] {
 		addr, ok := o.(Address)
-		if !ok || len(batch) == batchSize || !wants(o) {
+		if !ok || !wants(o) {
 			break
 		}
 		batch = append(batch, addr)
 	}
-	if len(batch) < 2 {
-		return
-	}
-	a.ahead = ahead{op: op, done: make(map[any]outcome, len(batch))}
-	for i, out := range table.ChangeAll(a.ctx, op, batch) {
-		a.ahead.done[batch[i].key()] = out
+	if len(batch) >= 2 {
+		a.ahead = ahead{op, list[:len(batch)], table.ChangeAll(a.ctx, op, batch)}
 	}
 }

@@ -64,6 +64,9 @@ func (h *Handle) batched(links map[string]int, op Op, a Address, proto bool) (re
 // executeAll sends requests that have no answer but an acknowledgement, all in
 // one message, and returns what became of each. Like execute it does not ask
 // ctx once they are sent.
+//
+// Only the last asks for its acknowledgement: the kernel works through them in
+// order and tells of failures in any case.
 func (c *conn) executeAll(ctx context.Context, reqs []request) []error {
 	errs := make([]error, len(reqs))
 	fail := func(err error) []error {
@@ -79,9 +82,12 @@ func (c *conn) executeAll(ctx context.Context, reqs []request) []error {
 	}
 	first := c.seq + 1
 	var all []byte
-	for _, r := range reqs {
+	for i, r := range reqs {
 		c.seq++
 		req := nl.NewNetlinkRequest(int(r.typ), int(r.flags))
+		if i < len(reqs)-1 {
+			req.Flags &^= unix.NLM_F_ACK
+		}
 		req.Seq, req.Data = c.seq, r.parts
 		all = append(all, req.Serialize()...)
 	}
@@ -91,25 +97,21 @@ func (c *conn) executeAll(ctx context.Context, reqs []request) []error {
 	if err := c.file.SetReadDeadline(time.Now().Add(answerTime)); err != nil {
 		return fail(err)
 	}
-	answered := make([]bool, len(reqs))
-	for left := len(reqs); left > 0; {
+	for told := 0; told < len(reqs); { // of so many the outcome is known
 		msgs, port, err := c.receive()
 		if err != nil {
-			for i := range errs {
-				if !answered[i] {
-					errs[i] = fmt.Errorf("%w: %w", ErrUnanswered, err)
-				}
+			for i := told; i < len(reqs); i++ {
+				errs[i] = fmt.Errorf("%w: %w", ErrUnanswered, err)
 			}
 			return errs
 		}
 		for _, m := range msgs {
 			i := int(m.Header.Seq - first)
-			if !c.answers(m, port) || i < 0 || i >= len(reqs) || answered[i] {
+			if !c.answers(m, port) || i < told || i >= len(reqs) {
 				continue
 			}
-			answered[i], left = true, left-1
-			r := reqs[i]
-			errs[i] = c.outcome(r, m)
+			told = i + 1
+			errs[i] = c.outcome(reqs[i], m)
 			if rerr, ok := errors.AsType[*RequestError](errs[i]); ok {
 				rerr.Seq = m.Header.Seq
 			}
