@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -51,9 +50,7 @@ func main() {
 
 // run starts the daemon and returns its exit status.
 func run(opts *options) int {
-	// A daemon sleeps most of the time: a small heap is worth more than the
-	// few collections that it costs.
-	debug.SetGCPercent(50)
+	daemon.KeepSmall()
 	back := process.Started()
 	if !opts.dontFork && back == nil {
 		status, err := process.Detach()

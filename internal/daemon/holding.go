@@ -16,6 +16,9 @@ func (d *Daemon) applyAddresses(j job) {
 	defer cancel()
 	d.sayWork(set, "setting")
 	m.holding = true
+	if len(set.objects) >= manyObjects {
+		defer roomy()()
+	}
 	if err := d.accept.hold(m, addressesOf(set.objects), d.monitor.Snapshot().LinkByName); err != nil {
 		d.log.infof("(%s) %v", set.cfg.Name, err)
 	}
@@ -25,7 +28,7 @@ func (d *Daemon) applyAddresses(j job) {
 	}
 	res, _ := m.holder.Apply(ctx, set.objects)
 	m.holder.Set = nil
-	g.flush()
+	g.finish()
 	m.sayFailed(res.Failed)
 	if f, again := worthRetrying(res.Failed); again && !d.opt.StrictCompat {
 		ev := fsm.AddressLost{Unset: true}
