@@ -90,9 +90,25 @@ func (n *node) begin(c *exec.Cmd) *node {
 	return n
 }
 
-// hasSets compares the capabilities of every thread of a daemon.
+// hasSets compares the capabilities of every thread of a daemon. What is effective
+// is more for the moment in which a thread starts a script: it must be as wanted
+// between such moments.
 func (n *node) hasSets(permitted, effective privilege.Set) {
 	n.t.Helper()
+	var wrong string
+	defer func() {
+		if n.t.Failed() && wrong != "" {
+			n.t.Log(wrong)
+		}
+	}()
+	nettest.WaitFor(n.t, 5*time.Second, func() bool {
+		wrong = n.otherSets(permitted, effective)
+		return wrong == ""
+	}, "the capabilities that are wanted")
+}
+
+// otherSets tells which thread has other capabilities.
+func (n *node) otherSets(permitted, effective privilege.Set) string {
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", n.proc.PID()))
 	want := map[string]privilege.Set{"CapInh": 0, "CapPrm": permitted, "CapEff": effective, "CapAmb": 0}
 	seen := 0
@@ -103,14 +119,15 @@ func (n *node) hasSets(permitted, effective privilege.Set) {
 			if set, ok := want[key]; ok {
 				seen++
 				if got, _ := strconv.ParseUint(value, 16, 64); privilege.Set(got) != set {
-					n.t.Errorf("%s %s: %v, want %v", task, key, privilege.Set(got), set)
+					return fmt.Sprintf("%s %s: %v, want %v", task, key, privilege.Set(got), set)
 				}
 			}
 		}
 	}
 	if seen < 4*4 {
-		n.t.Errorf("only %d sets of %d threads seen", seen, len(tasks))
+		return fmt.Sprintf("only %d sets of %d threads seen", seen, len(tasks))
 	}
+	return ""
 }
 
 // network are the capabilities that an ordinary user needs.
