@@ -221,8 +221,6 @@ func (c *commandLine) notes() []string {
 		{"checkers_pid", "-c: there is no health checking process, its pid file is not written"},
 		{"bfd_pid", "-b: there is no BFD process, its pid file is not written"},
 		{"release-vips", "-X: virtual addresses that others set are removed at the start, and only then"},
-		{"core-dump", "-m: core dumps are left as the system has them"},
-		{"core-dump-pattern", "-M: the core pattern is left as the system has it"},
 	} {
 		if c.flags.Changed(n.flag) {
 			notes = append(notes, n.text)

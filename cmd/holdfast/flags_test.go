@@ -78,15 +78,12 @@ func TestParseFlags(t *testing.T) {
 		}},
 		{"-m", func(o *options) {
 			o.coreDump = true
-			o.notes = []string{"-m: core dumps are left as the system has them"}
 		}},
 		{"-M", func(o *options) {
 			o.coreDump, o.corePattern = true, "core"
-			o.notes = []string{"-M: the core pattern is left as the system has it"}
 		}},
 		{"-Mcore.%p", func(o *options) {
 			o.coreDump, o.corePattern = true, "core.%p"
-			o.notes = []string{"-M: the core pattern is left as the system has it"}
 		}},
 	} {
 		var stdout, stderr bytes.Buffer

@@ -78,6 +78,10 @@ Running:
   -s, --namespace=NAME         run in the network namespace NAME
       --ignore-sigint          do not end on SIGINT (Ctrl-C)
       --all                    run even when nothing is configured
+  -m, --core-dump              leave a core dump when a defect ends it
+  -M, --core-dump-pattern[=PATTERN]
+                               the same, and have the kernel name core dumps of
+                                 all processes PATTERN (core) until the end
 
 Addresses:
   -V, --dont-release-vrrp      keep addresses and send nothing when stopping
@@ -127,9 +131,6 @@ Accepted so that command lines need no change, without effect here:
   -R, --dont-respawn           there is no child process to start again
   -c, --checkers_pid=FILE      there is no health checker
   -b, --bfd_pid=FILE           there is no BFD process
-  -m, --core-dump              left to the system
-  -M, --core-dump-pattern[=PATTERN]
-                               left to the system
 
 Known, but not served; the program ends with status 1:
   -C, --check                  health checking alone: use keepalived -C

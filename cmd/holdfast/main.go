@@ -62,7 +62,7 @@ func run(opts *options) int {
 	if !opts.dontFork {
 		absolute(opts)
 	}
-	crashLoudly()
+	crashLoudly(opts.coreDump)
 	p := newProgram(opts)
 	p.back, p.entered, p.signals = back, process.Entered(), daemon.Listen()
 	defer p.lines.Close(time.Second)
@@ -134,6 +134,7 @@ func (p *program) hold() int {
 		return p.outside(err)
 	}
 	defer p.leave()
+	defer p.dumpCores()()
 	daemon.LogDiagnostics(log, diags)
 	if first.Moving != "" {
 		log.Warn(first.Moving + " is still being written: starting with what it holds now")

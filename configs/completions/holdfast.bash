@@ -59,12 +59,12 @@ _holdfast_words='
 
 _holdfast_options='
 	--use-file -f --config-id -i --all-config -e --config-test -t --dont-fork -n --vrrp -P --pid -p --vrrp_pid -r
-	--umask -u --namespace -s --ignore-sigint --all --dont-release-vrrp -V --address-monitoring -a --snmp -x
-	--snmp-agent-socket -A --log-detail -D --dump-conf -d --log-console -l --no-syslog -G --log-facility -S
-	--version -v --help -h --signum --strict-compat --log-script-output --least-privilege --record
-	--config-test-format --config-test-host --config-test-host-dump --config-diff --explain --release-vips -X
-	--no_bfd -B --dont-release-ipvs -I --dont-respawn -R --checkers_pid -c --bfd_pid -b --core-dump -m
-	--core-dump-pattern -M --check -C --log-file -g --genhash -T'
+	--umask -u --namespace -s --ignore-sigint --all --core-dump -m --core-dump-pattern -M --dont-release-vrrp -V
+	--address-monitoring -a --snmp -x --snmp-agent-socket -A --log-detail -D --dump-conf -d --log-console -l
+	--no-syslog -G --log-facility -S --version -v --help -h --signum --strict-compat --log-script-output
+	--least-privilege --record --config-test-format --config-test-host --config-test-host-dump --config-diff
+	--explain --release-vips -X --no_bfd -B --dont-release-ipvs -I --dont-respawn -R --checkers_pid -c --bfd_pid
+	-b --check -C --log-file -g --genhash -T'
 
 _holdfast() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=
@@ -79,7 +79,7 @@ _holdfast() {
 		prev=${cur%%=*}'=' cur=${cur#*=}
 	fi
 	case $prev in
-	--config-id=|--config-id|-i|--umask=|--umask|-u|--record=|--record|--config-diff=|--config-diff|--core-dump-pattern=)
+	--config-id=|--config-id|-i|--umask=|--umask|-u|--core-dump-pattern=|--record=|--record|--config-diff=|--config-diff)
 		return
 		;;
 	--use-file=|--use-file|-f|--config-test=|--pid=|--pid|-p|--vrrp_pid=|--vrrp_pid|-r|--snmp-agent-socket=|--snmp-agent-socket|-A|--config-test-host=|--config-test-host|--checkers_pid=|--checkers_pid|-c|--bfd_pid=|--bfd_pid|-b|--log-file=)

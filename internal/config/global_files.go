@@ -44,7 +44,7 @@ var globalFiles = []keyword[*Global]{
 		},
 	},
 	{
-		name: "config_save_dir", args: "DIR", status: pending, doc: "Directory that keeps copies of the configuration.", example: "config_save_dir /var/lib/keepalived",
+		name: "config_save_dir", args: "DIR", doc: "Directory that keeps copies of the configuration.", example: "config_save_dir /var/lib/keepalived",
 		set: func(l *loader, g *Global, a *syntax.Args) {
 			w, ok := a.Need()
 			if !ok {

@@ -68,6 +68,7 @@ type loader struct {
 	dropped  int                    // diagnostics that are not kept
 	compared int                    // names that were compared for hints
 	scan     *syntax.Scanner
+	copy     []byte // of what the files say
 	cur      *syntax.Cursor
 	early    bool              // the globals are being read
 	muted    bool              // unknown keywords and stray braces are not reported
@@ -91,10 +92,15 @@ func (l *loader) load(path string) {
 	l.scan = syntax.NewScanner(syntax.Options{
 		ConfigID: l.opt.ConfigID, AllChecks: l.opt.AllConfig, PlainMain: l.opt.StrictCompat, Seed: seed, Cwd: cwd,
 		Glob: l.opt.Host.Glob, GlobStopped: l.opt.Host.GlobStopped, Read: l.opt.Host.ReadFile, Getenv: l.opt.Host.Getenv,
-		Report: l.scanned,
+		Report: l.scanned, Copy: func(line string) { l.copy = append(append(l.copy, line...), '\n') },
 	})
 	l.early = true
-	defer func() { l.cfg.Files = l.scan.Files() }()
+	defer func() {
+		l.cfg.Files = l.scan.Files()
+		if l.cfg.Global.More.ConfigSaveDir != "" {
+			l.cfg.Copy = l.copy
+		}
+	}()
 	if !l.scan.Main(path) {
 		l.mainMissing()
 		l.finishGlobals()

@@ -26,6 +26,9 @@ type Config struct {
 
 	// Files are the configuration files read, in the order of reading.
 	Files []string
+	// Copy is what they say as one file, passwords too: see [syntax.Options.Copy].
+	// It is there only for config_save_dir.
+	Copy []byte
 }
 
 // Global holds global_defs and the top-level settings.

@@ -36,8 +36,16 @@ func (d *Daemon) carrierOf(name string) *carrier {
 }
 
 // linkUp tells whether a link is there and its state counts as up.
+// It changes nothing: the goroutines of a survey ask it too.
 func (d *Daemon) linkUp(name string) bool {
-	return d.links[name] != nil && d.carrierOf(name).isUp
+	l, c := d.links[name], d.carriers[name]
+	switch {
+	case l == nil:
+		return false
+	case c == nil: // as carrierOf would begin with
+		return l.Up
+	}
+	return c.isUp
 }
 
 // delayCarriers takes the delays of a configuration. What is held back already

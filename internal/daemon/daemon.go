@@ -115,6 +115,7 @@ type Daemon struct {
 	lateSaid time.Time // when they were last logged
 
 	planned   *planned // what reload_time_file says; nil: there is none
+	reloads   int      // so many have been asked for and begun
 	reloading bool
 	again     bool // a reload was asked for while one was under way
 	dog       watchdog
@@ -158,6 +159,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 	if err := d.begin(); err != nil {
 		return err
 	}
+	d.saveConfig()
 	d.log.infof("Startup complete")
 	if d.opt.DumpConfig {
 		d.logData()

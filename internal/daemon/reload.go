@@ -52,6 +52,7 @@ func (d *Daemon) reload() {
 		return
 	}
 	d.reloading = true
+	d.reloads++
 	d.log.infof("Reloading ...")
 	process.Reloading()
 	old := d.cfg
@@ -98,6 +99,8 @@ func (d *Daemon) reloaded(c *Candidate, diff *Difference) {
 		d.log.alertf("The new configuration cannot be put in place: %v. Keeping the one that runs.", err)
 	} else {
 		d.log.infof("Reload: %s", diff.Summary())
+		d.saveConfig()
+		d.saveData("post")
 	}
 	process.Ready(d.status())
 	d.log.infof("Reload complete")
@@ -195,6 +198,7 @@ func fixedChanges(old, now *config.Config) []string {
 // change brings a configuration to life in place of the running one. After an
 // error the old one runs on as if nothing had been tried.
 func (d *Daemon) change(cfg *config.Config) error {
+	d.saveData("pre")
 	told := d.sockets.tell
 	d.sockets.tell = cfg.Global.LogUnknownVRIDs
 	before, groups := d.members, map[string]bool{}

@@ -1,7 +1,10 @@
 package daemon
 
 import (
+	"iter"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/dump"
@@ -15,73 +18,101 @@ const viewTimeout = time.Second
 // view is what is known of an instance.
 type view struct {
 	fsm.View
-	suspected uint64 // how often a split brain was
+	suspected uint64       // how often a split brain was
+	journal   []dump.Entry // if it was asked for
+}
+
+// question is what a survey asks of the runners.
+type question struct {
+	clearAfter bool // set the counters to zero in the moment in which they are read
+	past       bool // tell what happened, too
 }
 
 // ask calls f for every runner on that runner's goroutine, and tells which of them
 // have answered in time. What f has left of the others must not be looked at. No
-// goroutines and few allocations: there may be a thousand runners.
+// goroutines and few allocations, and nobody is woken but for the last answer: there
+// may be a thousand runners.
 func ask(runners []*runner, f func(i int, now time.Time, g *fsm.Group)) (answered []bool) {
-	answered = make([]bool, len(runners))
-	done := make(chan int, len(runners))
+	answers := make([]atomic.Bool, len(runners))
+	var left atomic.Int64
+	left.Store(int64(len(runners)))
+	all := make(chan struct{})
 	for i, r := range runners {
 		r.ctl.push(control{do: func(now time.Time, g *fsm.Group) {
 			f(i, now, g)
-			done <- i
+			answers[i].Store(true)
+			if left.Add(-1) == 0 {
+				close(all)
+			}
 		}})
 	}
-	late := time.NewTimer(viewTimeout)
-	defer late.Stop()
-	for range runners {
+	answered = make([]bool, len(runners))
+	if len(runners) > 0 {
+		late := time.NewTimer(viewTimeout)
+		defer late.Stop()
 		select {
-		case i := <-done:
-			answered[i] = true
+		case <-all:
 		case <-late.C:
-			return answered
 		}
+	}
+	for i := range answers {
+		answered[i] = answers[i].Load()
 	}
 	return answered
 }
 
 // views asks every runner what it knows, all of them at the same time. The
 // counters of packets that the state machine was too busy to take are added. A
-// member whose runner does not answer is not in the result.
-func (d *Daemon) views(clearAfter bool) map[*member]view {
+// member whose runner does not answer is not in the result, nor are the timers of
+// that one; the others' are in the order of the runners.
+func (d *Daemon) views(q question) (map[*member]*view, []dump.Timers) {
+	places := make([]view, len(d.members))
 	answers := make([][]view, len(d.runners))
+	for i, r := range d.runners {
+		answers[i], places = places[:len(r.members)], places[len(r.members):]
+	}
+	timers := make([]lateness, len(d.runners))
 	runners := d.runners // a late answer finds them as they were
-	answered := ask(runners, func(i int, _ time.Time, g *fsm.Group) {
-		answers[i] = make([]view, len(runners[i].members))
-		look(runners[i], g, answers[i], clearAfter)
+	answered := ask(runners, func(i int, now time.Time, g *fsm.Group) {
+		timers[i] = runners[i].timers
+		look(runners[i], now, g, answers[i], q)
 	})
-	all := make(map[*member]view, len(d.members))
+	all := make(map[*member]*view, len(d.members))
+	var late []dump.Timers
 	for i, r := range d.runners {
 		if !answered[i] {
 			d.log.infof("%d instances do not answer in time: what is written of them is incomplete", len(r.members))
 			continue
 		}
 		for j, m := range r.members {
-			all[m] = answers[i][j]
+			all[m] = &answers[i][j]
+		}
+		if q.past {
+			late = append(late, timersOf(r, &timers[i]))
 		}
 	}
-	return all
+	return all, late
 }
 
 // look copies what is known of a runner's members. It runs on the runner's
 // goroutine.
-func look(r *runner, g *fsm.Group, views []view, clearAfter bool) {
+func look(r *runner, now time.Time, g *fsm.Group, views []view, q question) {
 	for i, m := range r.members {
-		v := view{View: g.View(fsm.ID(i)), suspected: m.suspected.Load()}
+		v := &views[i]
+		v.View, v.suspected = g.View(fsm.ID(i)), m.suspected.Load()
+		if q.past {
+			v.journal = remembered(m, now)
+		}
 		for reason := range m.overflow {
 			n := &m.overflow[reason]
-			if clearAfter {
+			if q.clearAfter {
 				v.Stats.Rejected[reason] += n.Swap(0)
 			} else {
 				v.Stats.Rejected[reason] += n.Load()
 			}
 		}
-		views[i] = v
 	}
-	if clearAfter {
+	if q.clearAfter {
 		g.ClearStats()
 		for _, m := range r.members {
 			m.suspected.Store(0)
@@ -92,7 +123,7 @@ func look(r *runner, g *fsm.Group, views []view, clearAfter bool) {
 // writeData writes keepalived.data and the file of keepalived's parent process,
 // which those expect who collect both.
 func (d *Daemon) writeData() {
-	sv := d.survey(false)
+	sv := d.survey(question{past: !d.opt.StrictCompat})
 	data := sv.data()
 	if !d.opt.StrictCompat {
 		sv.addPast(data)
@@ -105,13 +136,14 @@ func (d *Daemon) writeData() {
 	path := func(parent bool) string {
 		return dump.DataPath(dump.TempDir(), g.StateDumpFile, parent, namespace, instance)
 	}
-	d.write(path(true), g.ParentText)
-	d.write(path(false), func() []byte { return data.Text(true) })
+	parent := g.ParentText()
+	d.write(path(true), slices.Values([][]byte{parent}))
+	d.write(path(false), data.Pieces(true))
 }
 
 // logData logs what keepalived.data would hold, without what changes by itself.
 func (d *Daemon) logData() {
-	for line := range strings.Lines(string(d.survey(false).data().Text(false))) {
+	for line := range strings.Lines(string(d.survey(question{}).data().Text(false))) {
 		d.log.infof("%s", strings.TrimSuffix(line, "\n"))
 	}
 }
@@ -119,19 +151,19 @@ func (d *Daemon) logData() {
 // writeStats writes keepalived.stats; clearAfter sets the counters to zero in
 // the moment in which they are read, so that nothing is counted twice or never.
 func (d *Daemon) writeStats(clearAfter bool) {
-	instances := d.survey(clearAfter).instances()
-	d.write(d.dumpPath(d.cfg.Global.More.StatsDumpFile, dump.StatsFile), func() []byte { return dump.StatsText(instances) })
+	instances := d.survey(question{clearAfter: clearAfter}).instances()
+	d.write(d.dumpPath(d.cfg.Global.More.StatsDumpFile, dump.StatsFile), dump.StatsPieces(instances))
 }
 
 // writeJSON writes keepalived.json, unless there are no instances.
 func (d *Daemon) writeJSON() {
-	sv := d.survey(false)
+	sv := d.survey(question{})
 	data := dump.Data{Instances: sv.instances(), Processes: sv.processes()}
 	if len(data.Instances) == 0 {
 		return
 	}
 	version := d.cfg.Global.More.JSONVersion
-	d.write(d.dumpPath(d.cfg.Global.More.JSONDumpFile, dump.JSONFile), func() []byte { return data.JSON(version) })
+	d.write(d.dumpPath(d.cfg.Global.More.JSONDumpFile, dump.JSONFile), data.JSONPieces(version))
 }
 
 // dumpPath is where stats_dump_file or json_dump_file want a dump. keepalived takes
@@ -145,10 +177,10 @@ func (d *Daemon) dumpPath(configured, usual string) string {
 
 // write has a file made of what was collected. Rendering and writing may take
 // their time: the manager is not there.
-func (d *Daemon) write(path string, render func() []byte) {
+func (d *Daemon) write(path string, text iter.Seq[[]byte]) {
 	umask := d.opt.Umask
 	d.files.write(path, func() {
-		if err := dump.WriteFile(path, render(), umask); err != nil {
+		if err := dump.WriteFile(path, text, umask); err != nil {
 			d.log.infof("%v", err)
 		}
 	})

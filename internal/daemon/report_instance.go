@@ -11,11 +11,11 @@ import (
 
 // state is the state of an instance as the files have it.
 func (sv *survey) state(m *member) dump.State {
-	v, ok := sv.views[m]
-	if !ok {
-		v.State = fsm.State(m.published.Load())
+	v, state := sv.views[m], fsm.State(m.published.Load())
+	if v != nil {
+		state = v.State
 	}
-	switch v.State {
+	switch state {
 	case fsm.Backup:
 		return dump.Backup
 	case fsm.Master:
@@ -23,7 +23,7 @@ func (sv *survey) state(m *member) dump.State {
 	case fsm.Fault:
 		return dump.Fault
 	}
-	if v.Held {
+	if v != nil && v.Held {
 		return dump.Fault
 	}
 	return dump.Init
@@ -65,11 +65,11 @@ func (sv *survey) wants(m *member, set *settings, v *view) dump.State {
 	return sv.state(m)
 }
 
-func (sv *survey) instance(m *member) dump.Instance {
-	set, v := m.set.Load(), sv.views[m]
+func (sv *survey) instance(i *dump.Instance, m *member) {
+	set, v := m.set.Load(), sv.view(m)
 	c := set.cfg
-	i := dump.Instance{
-		Name: c.Name, Version: c.Version, IPv6: c.IPv6, State: sv.state(m), Wants: sv.wants(m, set, &v),
+	*i = dump.Instance{
+		Name: c.Name, Version: c.Version, IPv6: c.IPv6, State: sv.state(m), Wants: sv.wants(m, set, v),
 		Interface: c.Interface, VRF: c.More.VRF, DontTrackPrimary: c.DontTrackPrimary, SkipCheckAdvAddr: c.SkipCheckAdvAddr,
 		NoVirtualIPAddress: c.NoVirtualIPAddress, Strict: c.Strict,
 		SourceConfigured: c.SourceIP.IsValid(), Multicast: set.expect.Group,
@@ -95,13 +95,12 @@ func (sv *survey) instance(m *member) dump.Instance {
 	}
 	held := i.State == dump.Master
 	i.Addresses, i.Excluded = sv.seated(set, c.Addresses, held), sv.seated(set, c.Excluded, held)
-	sv.virtual(&i, set)
+	sv.virtual(i, set)
 	i.Routes, i.Rules = routeTexts(c.More.Routes), ruleTexts(c.More.Rules)
-	sv.running(&i, set, &v)
+	sv.running(i, set, v)
 	i.Extension = extensionOf(c.More.HMAC)
-	unicast(&i, c)
-	sv.instanceScripts(&i, set)
-	return i
+	unicast(i, c)
+	sv.instanceScripts(i, set)
 }
 
 var auths = map[config.AuthType]dump.Auth{config.AuthPass: dump.AuthPass, config.AuthAH: dump.AuthAH}

@@ -4,47 +4,12 @@ import (
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/dump"
-	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/journal"
 )
 
-// past is what the runners remember.
-type past struct {
-	entries map[*member][]journal.Entry
-	timers  []dump.Timers // in the order of the runners
-}
-
-// past asks every runner what it remembers, all of them at the same time. What
-// one that does not answer remembers is left out.
-func (d *Daemon) past() past {
-	type answer struct {
-		entries [][]journal.Entry
-		timers  lateness
-	}
-	runners := d.runners
-	answers := make([]answer, len(runners))
-	answered := ask(runners, func(i int, now time.Time, _ *fsm.Group) {
-		answers[i].timers = runners[i].timers
-		for _, m := range runners[i].members {
-			answers[i].entries = append(answers[i].entries, remembered(m, now))
-		}
-	})
-	p := past{entries: make(map[*member][]journal.Entry, len(d.members))}
-	for i, r := range runners {
-		if !answered[i] {
-			continue
-		}
-		for j, m := range r.members {
-			p.entries[m] = answers[i].entries[j]
-		}
-		p.timers = append(p.timers, timersOf(r, &answers[i].timers))
-	}
-	return p
-}
-
 // remembered copies the journal of a member, with the rejected packets that were
 // too many to be looked at.
-func remembered(m *member, now time.Time) []journal.Entry {
+func remembered(m *member, now time.Time) []dump.Entry {
 	entries := m.journal.Entries()
 	var lost uint64
 	for i := range m.overflow {
@@ -55,7 +20,12 @@ func remembered(m *member, now time.Time) []journal.Entry {
 			At: now, Last: now, Kind: journal.Rejected, Count: lost, Cause: "too many at a time to be looked at one by one",
 		})
 	}
-	return entries
+	list := make([]dump.Entry, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		list[i] = dump.Entry{At: e.At, Last: e.Last, Kind: e.Kind.String(), From: e.From, To: e.To, Cause: e.Cause, Count: e.Count}
+	}
+	return list
 }
 
 func timersOf(r *runner, l *lateness) dump.Timers {
@@ -71,13 +41,8 @@ func timersOf(r *runner, l *lateness) dump.Timers {
 
 // addPast adds to the instances what happened to them.
 func (sv *survey) addPast(data *dump.Data) {
-	p := sv.d.past()
-	data.Past, data.Timers = true, p.timers
+	data.Past, data.Timers = true, sv.timers
 	for i, m := range sv.members {
-		for _, e := range p.entries[m] {
-			data.Instances[i].Journal = append(data.Instances[i].Journal, dump.Entry{
-				At: e.At, Last: e.Last, Kind: e.Kind.String(), From: e.From, To: e.To, Cause: e.Cause, Count: e.Count,
-			})
-		}
+		data.Instances[i].Journal = sv.view(m).journal
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"maps"
 	"net/netip"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/holdfast-ha/holdfast/internal/advert"
 	"github.com/holdfast-ha/holdfast/internal/config"
@@ -15,13 +17,21 @@ import (
 )
 
 // survey is the state of the daemon while the manager copies it. The copies
-// share nothing with the daemon but what never changes.
+// share nothing with the daemon but what never changes. There may be a thousand of
+// everything: whatever has to be found is in a map.
 type survey struct {
-	d       *Daemon
-	views   map[*member]view
-	members []*member // in the order of the configuration
-	grouped []*member // those of sync groups, in the order of the groups
-	there   map[place][]kernel.AddrState
+	d        *Daemon
+	views    map[*member]*view
+	timers   []dump.Timers
+	members  []*member // in the order of the configuration
+	grouped  []*member // those of sync groups, in the order of the groups
+	groups   map[*config.SyncGroup][]*member
+	there    map[place][]kernel.AddrState
+	links    map[int]*kernel.Link // by index
+	virtuals map[string]*virtual  // by name
+	resets   map[string]int       // of ARP settings of links below virtual ones, by name
+	// own and their are who tracks something, in the orders of members and grouped.
+	own, their map[trackKey][]*member
 }
 
 // place is an address on an interface: there may be several that differ in
@@ -32,32 +42,60 @@ type place struct {
 }
 
 // survey asks the runners and looks at the interfaces.
-func (d *Daemon) survey(clearAfter bool) *survey {
-	sv := &survey{d: d, views: d.views(clearAfter), there: map[place][]kernel.AddrState{}}
-	of := map[*config.Instance]*member{}
-	for _, m := range d.members {
-		of[m.set.Load().cfg] = m
+func (d *Daemon) survey(q question) *survey {
+	sv := &survey{
+		d: d, groups: map[*config.SyncGroup][]*member{}, there: map[place][]kernel.AddrState{},
+		links: make(map[int]*kernel.Link, len(d.links)), virtuals: map[string]*virtual{}, resets: map[string]int{},
+	}
+	sv.views, sv.timers = d.views(q)
+	of := make(map[*config.Instance]*member, len(d.members))
+	for _, m := range d.members { // the members of a group stand together, in its order
+		set := m.set.Load()
+		of[set.cfg] = m
+		if set.group != nil {
+			sv.groups[set.group] = append(sv.groups[set.group], m)
+		}
 	}
 	for _, c := range d.cfg.Instances {
 		if m := of[c]; m != nil {
 			sv.members = append(sv.members, m)
 		}
 	}
-	for _, m := range d.members { // the members of a group stand together, in its order
-		if m.set.Load().group != nil {
-			sv.grouped = append(sv.grouped, m)
-		}
+	for _, c := range d.cfg.Groups {
+		sv.grouped = append(sv.grouped, sv.groups[c]...)
 	}
-	slices.SortStableFunc(sv.grouped, func(a, b *member) int {
-		return cmp.Compare(slices.Index(d.cfg.Groups, a.set.Load().group), slices.Index(d.cfg.Groups, b.set.Load().group))
-	})
 	for name, l := range d.links {
+		sv.links[l.Index] = l
 		for _, a := range l.Addrs {
 			k := place{name, a.Prefix.Addr()}
 			sv.there[k] = append(sv.there[k], a)
 		}
 	}
+	for _, v := range d.layout.all() {
+		sv.virtuals[v.Name] = v
+		if v.IPv4 && !v.IPVLAN {
+			sv.resets[v.Base]++
+		}
+	}
 	return sv
+}
+
+// base is what a virtual link of ours sits on; "": it is none.
+func (sv *survey) base(name string) string {
+	if v := sv.virtuals[name]; v != nil {
+		return v.Base
+	}
+	return ""
+}
+
+// nothing is what is known of an instance whose runner does not answer.
+var nothing view
+
+func (sv *survey) view(m *member) *view {
+	if v := sv.views[m]; v != nil {
+		return v
+	}
+	return &nothing
 }
 
 func (sv *survey) data() *dump.Data {
@@ -79,11 +117,21 @@ func (sv *survey) data() *dump.Data {
 	return data
 }
 
+// instances are copied on all processors: the manager waits, so nothing changes
+// meanwhile.
 func (sv *survey) instances() []dump.Instance {
-	var all []dump.Instance
-	for _, m := range sv.members {
-		all = append(all, sv.instance(m))
+	all := make([]dump.Instance, len(sv.members))
+	const few = 64
+	parts := max(1, min(runtime.GOMAXPROCS(0), len(all)/few))
+	var wait sync.WaitGroup
+	for part := range parts {
+		wait.Go(func() {
+			for i := part * len(all) / parts; i < (part+1)*len(all)/parts; i++ {
+				sv.instance(&all[i], sv.members[i])
+			}
+		})
 	}
+	wait.Wait()
 	return all
 }
 
@@ -94,13 +142,17 @@ func (sv *survey) isSet(a config.Address) bool {
 
 // addresses copies a list; held tells whether those that are there are ours.
 func (sv *survey) addresses(list []config.Address, held bool) []dump.Address {
-	var out []dump.Address
-	for _, a := range list {
+	if len(list) == 0 {
+		return nil
+	}
+	out := make([]dump.Address, 0, len(list))
+	for i := range list {
+		a := &list[i]
 		out = append(out, dump.Address{
-			Prefix: a.Prefix, Broadcast: a.Broadcast, Interface: a.Dev, Base: sv.d.layout.base(a.Dev), UseVMAC: a.UseVMAC, Scope: a.Scope,
+			Prefix: a.Prefix, Broadcast: a.Broadcast, Interface: a.Dev, Base: sv.base(a.Dev), UseVMAC: a.UseVMAC, Scope: a.Scope,
 			Label: a.Label, Peer: a.Peer, Home: a.Home, DAD: a.DAD, MngTmpAddr: a.MngTmpAddr,
 			NoPrefixRoute: a.NoPrefixRoute, AutoJoin: a.AutoJoin, NoTrack: a.NoTrack, TrackGroup: a.TrackGroup,
-			PreferredLft: a.PreferredLft, Set: held && sv.isSet(a),
+			PreferredLft: a.PreferredLft, Set: held && sv.isSet(*a),
 		})
 	}
 	return out
@@ -108,29 +160,40 @@ func (sv *survey) addresses(list []config.Address, held bool) []dump.Address {
 
 // sockets are listed in the order of their first instances.
 func (sv *survey) sockets() []dump.Socket {
-	first := func(s *socket) int {
-		return slices.IndexFunc(sv.members, func(m *member) bool { return m.sock.Load() == s })
+	members := map[*socket][]*member{}
+	var list []*socket
+	for _, m := range sv.members {
+		s := m.sock.Load()
+		if s == nil {
+			continue
+		}
+		if members[s] == nil {
+			list = append(list, s)
+		}
+		members[s] = append(members[s], m)
 	}
-	list := sv.d.sockets.sorted()
-	slices.SortStableFunc(list, func(a, b *socket) int { return cmp.Compare(first(a), first(b)) })
-	var out []dump.Socket
+	var unused []dump.Socket
+	for _, s := range sv.d.sockets.sorted() {
+		if members[s] == nil {
+			unused = append(unused, sv.socket(s, nil))
+		}
+	}
+	out := unused
 	for _, s := range list {
-		out = append(out, sv.socket(s))
+		out = append(out, sv.socket(s, members[s]))
 	}
 	return out
 }
 
-func (sv *survey) socket(s *socket) dump.Socket {
+func (sv *survey) socket(s *socket, members []*member) dump.Socket {
 	in, out := s.conn.FDs()
 	k := dump.Socket{
 		FDIn: in, FDOut: out, Interface: s.spec.Interface, IPv6: s.spec.IPv6, AH: s.spec.Proto == advert.ProtoAH,
 		Unicast: s.spec.Unicast, Address: s.spec.Source, ReceiveBuffer: s.asked,
 	}
-	for _, m := range sv.members {
-		if m.sock.Load() == s {
-			c := m.set.Load().cfg
-			k.Instances = append(k.Instances, dump.VRID{Name: c.Name, VRID: c.VRID})
-		}
+	for _, m := range members {
+		c := m.set.Load().cfg
+		k.Instances = append(k.Instances, dump.VRID{Name: c.Name, VRID: c.VRID})
 	}
 	slices.SortFunc(k.Instances, func(a, b dump.VRID) int { return cmp.Compare(a.VRID, b.VRID) })
 	return k
@@ -145,16 +208,11 @@ func (sv *survey) group(c *config.SyncGroup) dump.Group {
 		g.PriorityChanges = &c.PriorityChanges
 	}
 	states := map[dump.State]int{}
-	members := 0
-	for _, m := range sv.members {
-		set := m.set.Load()
-		if set.group != c {
-			continue
-		}
-		v := sv.views[m]
-		members++
+	members := len(sv.groups[c])
+	for _, m := range sv.groups[c] {
+		set, v := m.set.Load(), sv.view(m)
 		switch {
-		case faulty(set, &v): // not one that only follows the others
+		case faulty(set, v): // not one that only follows the others
 			g.Faults++
 		case v.Held:
 			g.Inits++

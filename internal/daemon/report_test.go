@@ -347,7 +347,7 @@ func TestReport(t *testing.T) {
 		synctest.Wait()
 		named(d, "VI_1").lastSent.Store(time.Now().Add(-time.Second / 2).UnixMicro())
 
-		sv := d.survey(false)
+		sv := d.survey(question{past: true})
 		data := sv.data()
 		golden(t, "report.data", inWords.ReplaceAll(data.Text(true), []byte("(in words)")))
 		golden(t, "report-parent.data", data.Global.ParentText())
@@ -407,18 +407,24 @@ func TestClearLosesNothing(t *testing.T) {
 		}
 		var sum uint64
 		for range 50 {
-			sum += d.views(true)[m].Stats.Rejected[advert.ReasonTTL]
+			sum += viewsOf(d, question{clearAfter: true})[m].Stats.Rejected[advert.ReasonTTL]
 		}
 		wait.Wait()
 		synctest.Wait()
-		sum += d.views(true)[m].Stats.Rejected[advert.ReasonTTL]
+		sum += viewsOf(d, question{clearAfter: true})[m].Stats.Rejected[advert.ReasonTTL]
 		if sum != each*senders {
 			t.Errorf("%d packets were reported, want %d", sum, each*senders)
 		}
-		if again := d.views(false)[m].Stats.Rejected[advert.ReasonTTL]; again != 0 {
+		if again := viewsOf(d, question{})[m].Stats.Rejected[advert.ReasonTTL]; again != 0 {
 			t.Errorf("%d packets are left after clearing", again)
 		}
 	})
+}
+
+// viewsOf are the answers alone.
+func viewsOf(d *Daemon, q question) map[*member]*view {
+	views, _ := d.views(q)
+	return views
 }
 
 // TestViewsOfAStuckRunner: one that does not answer delays the dump by no more
@@ -432,7 +438,7 @@ func TestViewsOfAStuckRunner(t *testing.T) {
 		stuck.ctl.push(control{do: func(time.Time, *fsm.Group) { time.Sleep(time.Minute) }})
 		synctest.Wait()
 		begun := time.Now()
-		views := d.views(false)
+		views := viewsOf(d, question{})
 		if took := time.Since(begun); took != viewTimeout {
 			t.Errorf("took %v, want %v", took, viewTimeout)
 		}
@@ -483,6 +489,6 @@ func BenchmarkSurvey(b *testing.B) {
 	beginStandIn(d)
 	b.ReportAllocs()
 	for b.Loop() {
-		d.survey(false).data()
+		d.survey(question{past: true}).data()
 	}
 }

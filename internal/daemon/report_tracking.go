@@ -120,6 +120,9 @@ func (sv *survey) bfds() []dump.BFD {
 // order of the configuration, then those for whom their groups do, in theirs.
 // Every instance is in the list of its interface.
 func (sv *survey) trackedBy(kind fsm.TrackKind, name string) []dump.Track {
+	if sv.own == nil {
+		sv.own, sv.their = tracking(sv.members), tracking(sv.grouped)
+	}
 	var all []dump.Track
 	add := func(list []*member, itself bool) {
 		for _, m := range list {
@@ -129,8 +132,28 @@ func (sv *survey) trackedBy(kind fsm.TrackKind, name string) []dump.Track {
 			}
 		}
 	}
-	add(sv.members, true)
-	add(sv.grouped, false)
+	add(sv.own[trackKey{kind, name}], true)
+	add(sv.their[trackKey{kind, name}], false)
+	return all
+}
+
+// tracking are the members by what they may track, in their order, each once.
+func tracking(members []*member) map[trackKey][]*member {
+	all := map[trackKey][]*member{}
+	for _, m := range members {
+		set := m.set.Load()
+		add := func(k trackKey) {
+			if list := all[k]; len(list) == 0 || list[len(list)-1] != m {
+				all[k] = append(list, m)
+			}
+		}
+		for i := range set.spec.Trackers {
+			add(trackKey{set.spec.Trackers[i].Kind, set.spec.Trackers[i].Name})
+		}
+		for _, link := range []string{set.cfg.Interface, set.seat.virtual, set.seat.iface} { // as in concerns
+			add(trackKey{fsm.TrackInterface, link})
+		}
+	}
 	return all
 }
 

@@ -49,29 +49,23 @@ var macvlanModes = map[uint32]string{1: "private", 2: "vepa", 4: "bridge", 8: "p
 // such a one.
 func (sv *survey) virtualLink(i *dump.Interface, l *kernel.Link) {
 	i.ArpIgnore, i.ArpFilter = sv.d.undo.before(l.Name, "ipv4/arp_ignore"), sv.d.undo.before(l.Name, "ipv4/arp_filter")
-	for _, v := range sv.d.layout.all() {
-		if v.Base == l.Name && v.IPv4 && !v.IPVLAN {
-			i.ARPResets++
-		}
-		if v.Name == l.Name && !v.IPVLAN {
-			zero := 0
-			i.ArpIgnore, i.RPFilter = 1, &zero
-			if v.IPv4 {
-				i.PromoteSecondaries = 1
-			}
+	i.ARPResets = sv.resets[l.Name]
+	if v := sv.virtuals[l.Name]; v != nil && !v.IPVLAN {
+		zero := 0
+		i.ArpIgnore, i.RPFilter = 1, &zero
+		if v.IPv4 {
+			i.PromoteSecondaries = 1
 		}
 	}
 	if l.Kind != "macvlan" && l.Kind != "ipvlan" {
 		return
 	}
-	x := &dump.VirtualLink{Mode: macvlanModes[l.Mode], IPVLAN: l.Kind == "ipvlan", Ours: sv.d.layout.base(l.Name) != ""}
+	x := &dump.VirtualLink{Mode: macvlanModes[l.Mode], IPVLAN: l.Kind == "ipvlan", Ours: sv.base(l.Name) != ""}
 	if x.IPVLAN {
 		x.Mode = [...]string{"bridge", "private", "vepa"}[min(l.Mode, 2)]
 	}
-	for _, b := range sv.d.links {
-		if b.Index == l.Lower {
-			x.Base, x.BaseUp, x.BaseRunning = b.Name, b.AdminUp, b.Running
-		}
+	if b := sv.links[l.Lower]; b != nil {
+		x.Base, x.BaseUp, x.BaseRunning = b.Name, b.AdminUp, b.Running
 	}
 	i.Virtual = x
 }

@@ -220,7 +220,7 @@ func (d *Daemon) snmpSnapshot() *snmp.Snapshot {
 }
 
 func (d *Daemon) snmpSurvey() *snmp.Snapshot {
-	sv := d.survey(false)
+	sv := d.survey(question{})
 	x := &snmp.Snapshot{
 		Data: sv.data(), Version: d.opt.Product, Traps: d.cfg.Global.More.SNMP.Traps, DBus: d.cfg.Global.More.DBus.Enabled,
 		Taken: time.Now(), UpTime: time.Since(d.started),
@@ -228,7 +228,7 @@ func (d *Daemon) snmpSurvey() *snmp.Snapshot {
 	x.Routes = append(x.Routes, snmpRoutes(d.cfg.StaticRoutes, true))
 	x.Rules = append(x.Rules, snmpRules(d.cfg.StaticRules, true))
 	for i, m := range sv.members {
-		v, held := sv.views[m], x.Instances[i].State == dump.Master
+		v, held := sv.view(m), x.Instances[i].State == dump.Master
 		own := &m.set.Load().cfg.More
 		x.Routes = append(x.Routes, snmpRoutes(own.Routes, held))
 		x.Rules = append(x.Rules, snmpRules(own.Rules, held))

@@ -206,7 +206,7 @@ func TestInstanceOfKeepalived243(t *testing.T) {
 	v.Notify = Notify{Backup: command("/usr/local/bin/n.sh", "B"), Any: command("/usr/local/bin/n.sh")}
 	p := &printer{transient: true}
 	p.instance(&v)
-	if diff := cmp.Diff(read(t, "keepalived-2.4.3-instance.data"), p.b.String()); diff != "" {
+	if diff := cmp.Diff(read(t, "keepalived-2.4.3-instance.data"), string(p.b)); diff != "" {
 		t.Errorf("(-keepalived +ours):\n%s", diff)
 	}
 }

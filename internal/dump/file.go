@@ -2,6 +2,7 @@ package dump
 
 import (
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,7 +62,7 @@ func DataPath(dir, configured string, parent bool, namespace, instance string) s
 // It gets its name when it is whole and is closed after that: who waits for a file
 // of this name to be closed after writing (inotify's IN_CLOSE_WRITE), as
 // keepalived's is, is woken too.
-func WriteFile(path string, data []byte, umask int) error {
+func WriteFile(path string, data iter.Seq[[]byte], umask int) error {
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path))
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
@@ -76,9 +77,11 @@ func WriteFile(path string, data []byte, umask int) error {
 
 // place writes a new file and gives it its name. The mode comes after the data:
 // nobody else reads the file before it is whole.
-func place(f *os.File, path string, data []byte, umask int) error {
-	if _, err := f.Write(data); err != nil {
-		return err
+func place(f *os.File, path string, data iter.Seq[[]byte], umask int) error {
+	for piece := range data {
+		if _, err := f.Write(piece); err != nil {
+			return err
+		}
 	}
 	if err := f.Chmod(os.FileMode(0o666 &^ umask)); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package dump
 
 import (
+	"iter"
 	"os"
 	"path/filepath"
 	"testing"
@@ -42,6 +43,17 @@ func TestTempDir(t *testing.T) {
 	}
 }
 
+// inPieces is what a file is to hold, in pieces.
+func inPieces(pieces ...string) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for _, p := range pieces {
+			if !yield([]byte(p)) {
+				return
+			}
+		}
+	}
+}
+
 // TestWriteFile uses the umask of the whole process: it is not parallel.
 func TestWriteFile(t *testing.T) {
 	for _, process := range []int{0, 0o777} {
@@ -60,7 +72,7 @@ func TestWriteFile(t *testing.T) {
 		}
 		for umask, want := range map[int]os.FileMode{0o177: 0o600, 0o022: 0o644, 0: 0o666} {
 			unix.Umask(process)
-			err := WriteFile(path, []byte("new\n"), umask)
+			err := WriteFile(path, inPieces("ne", "w\n"), umask)
 			unix.Umask(old)
 			if err != nil {
 				t.Fatal(err)
@@ -85,21 +97,21 @@ func TestWriteFile(t *testing.T) {
 // A dump that cannot be written leaves the old file and nothing else.
 func TestWriteFileFails(t *testing.T) {
 	dir := t.TempDir()
-	if err := WriteFile(filepath.Join(dir, "missing", "x"), nil, 0); err == nil {
+	if err := WriteFile(filepath.Join(dir, "missing", "x"), inPieces(), 0); err == nil {
 		t.Error("a missing directory was no error")
 	}
 	path := filepath.Join(dir, "keepalived.data")
 	if err := os.MkdirAll(filepath.Join(path, "sub"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteFile(path, []byte("x"), 0); err == nil {
+	if err := WriteFile(path, inPieces("x"), 0); err == nil {
 		t.Error("a directory in the place of the file was no error")
 	}
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Skipf("needs /dev/full, to stand for a full disk: %v", err)
 	}
-	if err := place(full, filepath.Join(dir, "x"), []byte("x"), 0o177); err == nil {
+	if err := place(full, filepath.Join(dir, "x"), inPieces("x"), 0o177); err == nil {
 		t.Error("a full disk was no error")
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 1 {

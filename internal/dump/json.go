@@ -1,45 +1,58 @@
 package dump
 
-import "strings"
+import (
+	"iter"
+	"strings"
+)
 
 // JSON gives the bytes of the JSON file in the shape of json_version: 1, an
 // array of instances; 2, an object with the instances and the tracked processes.
 // With no instances there is no such file, and the result is nil.
-func (d *Data) JSON(version int) []byte {
-	if len(d.Instances) == 0 {
-		return nil
-	}
-	j := &jsonWriter{}
-	j.b.Grow(2048 * len(d.Instances)) // about
-	if version >= 2 {
-		j.raw(`{"vrrp":`)
-	}
-	j.raw("[")
-	for i := range d.Instances {
-		j.item()
+func (d *Data) JSON(version int) []byte { return joined(d.JSONPieces(version)) }
+
+// JSONPieces gives the same bytes as [Data.Pieces] does.
+func (d *Data) JSONPieces(version int) iter.Seq[[]byte] {
+	return pieces(len(d.Instances), true, func(p *printer, i int) {
+		j := &jsonWriter{p.b}
+		switch {
+		case i > 0:
+			j.raw(",")
+		case version >= 2:
+			j.raw(`{"vrrp":[`)
+		default:
+			j.raw("[")
+		}
 		j.instance(&d.Instances[i])
+		if i == len(d.Instances)-1 {
+			j.raw("]")
+			if version >= 2 {
+				j.processes(d.Processes)
+				j.raw("}")
+			}
+			j.raw("\n")
+		}
+		p.b = j.b
+	})
+}
+
+func (j *jsonWriter) processes(list []Process) {
+	if len(list) == 0 {
+		return
+	}
+	j.raw(`,"track_process":[`)
+	for i := range list {
+		j.item()
+		j.process(&list[i])
 	}
 	j.raw("]")
-	if version >= 2 {
-		if len(d.Processes) > 0 {
-			j.raw(`,"track_process":[`)
-			for i := range d.Processes {
-				j.item()
-				j.process(&d.Processes[i])
-			}
-			j.raw("]")
-		}
-		j.raw("}")
-	}
-	j.raw("\n")
-	return j.b.Bytes()
 }
 
 func (j *jsonWriter) instance(v *Instance) {
-	j.raw("{")
-	j.object("data", func() { j.data(v) })
-	j.object("stats", func() { j.stats(&v.Stats) })
-	j.raw("}")
+	j.raw(`{"data":{`)
+	j.data(v)
+	j.raw(`},"stats":{`)
+	j.stats(&v.Stats)
+	j.raw("}}")
 }
 
 func (j *jsonWriter) data(v *Instance) {
@@ -58,7 +71,7 @@ func (j *jsonWriter) data(v *Instance) {
 	}
 	j.num("master_priority", int64(v.MasterPriority))
 	j.key("last_transition")
-	j.raw(instant(v.LastTransition))
+	j.b = appendInstant(j.b, v.LastTransition)
 	j.dur("garp_delay", v.GARP.Delay)
 	j.num("garp_refresh", seconds(v.GARP.Refresh))
 	j.num("garp_rep", int64(v.GARP.Repeat))

@@ -10,23 +10,21 @@ import (
 
 // jsonWriter writes JSON with its keys in the order of the calls, and with the
 // slash escaped: the file is compared and cut up by scripts that do not parse it.
-type jsonWriter struct{ b bytes.Buffer }
+type jsonWriter struct{ b []byte }
 
-func (j *jsonWriter) raw(s string) { j.b.WriteString(s) }
+func (j *jsonWriter) raw(s string) { j.b = append(j.b, s...) }
 
 // item separates values of an array or an object where there is one before.
 func (j *jsonWriter) item() {
-	if b := j.b.Bytes(); len(b) > 0 && b[len(b)-1] != '{' && b[len(b)-1] != '[' {
-		j.b.WriteByte(',')
+	if n := len(j.b); n > 0 && j.b[n-1] != '{' && j.b[n-1] != '[' {
+		j.b = append(j.b, ',')
 	}
 }
 
 // key begins a member of an object; its name needs no escaping.
 func (j *jsonWriter) key(name string) {
 	j.item()
-	j.b.WriteByte('"')
-	j.raw(name)
-	j.raw(`":`)
+	j.b = append(append(append(j.b, '"'), name...), `":`...)
 }
 
 // text writes a string. Nearly all of them need no escaping but of slashes, and a
@@ -38,17 +36,14 @@ func (j *jsonWriter) text(s string) {
 			return
 		}
 	}
-	j.b.WriteByte('"')
-	for {
-		before, after, more := strings.Cut(s, "/")
-		j.raw(before)
-		if !more {
-			break
+	j.b = append(j.b, '"')
+	for i := range len(s) {
+		if s[i] == '/' {
+			j.b = append(j.b, '\\')
 		}
-		j.raw(`\/`)
-		s = after
+		j.b = append(j.b, s[i])
 	}
-	j.b.WriteByte('"')
+	j.b = append(j.b, '"')
 }
 
 func (j *jsonWriter) escaped(s string) {
@@ -66,12 +61,12 @@ func (j *jsonWriter) str(name, s string) {
 
 func (j *jsonWriter) num(name string, n int64) {
 	j.key(name)
-	j.b.Write(strconv.AppendInt(j.b.AvailableBuffer(), n, 10))
+	j.b = strconv.AppendInt(j.b, n, 10)
 }
 
 func (j *jsonWriter) boolean(name string, b bool) {
 	j.key(name)
-	j.raw(strconv.FormatBool(b))
+	j.b = strconv.AppendBool(j.b, b)
 }
 
 // flag is a truth value written as a number.
@@ -83,14 +78,11 @@ func (j *jsonWriter) flag(name string, b bool) {
 // dur is a duration in seconds with as few digits as it needs.
 func (j *jsonWriter) dur(name string, d time.Duration) {
 	j.key(name)
-	j.b.Write(strconv.AppendFloat(j.b.AvailableBuffer(), d.Seconds(), 'f', -1, 64))
-}
-
-func (j *jsonWriter) object(name string, fill func()) {
-	j.key(name)
-	j.raw("{")
-	fill()
-	j.raw("}")
+	if d%time.Second == 0 {
+		j.b = strconv.AppendInt(j.b, seconds(d), 10)
+		return
+	}
+	j.b = strconv.AppendFloat(j.b, d.Seconds(), 'f', -1, 64)
 }
 
 // list is an array of strings, or nothing when it is empty.

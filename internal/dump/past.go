@@ -1,7 +1,7 @@
 package dump
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -31,48 +31,66 @@ type TimersOver struct {
 	Count uint64
 }
 
-// past prints what keepalived does not know. It stands at the end, and no line
-// looks like one of keepalived's: its readers look for " = ".
-func (p *printer) past(d *Data) {
-	p.head("Holdfast: what happened and why")
-	for i := range d.Instances {
-		p.line(1, "%s", d.Instances[i].Name)
-		for _, e := range d.Instances[i].Journal {
-			p.line(3, "%s", e)
-		}
+// past prints what keepalived does not know of an instance. It stands at the end,
+// and no line looks like one of keepalived's: its readers look for " = ".
+func (p *printer) past(v *Instance) {
+	p.put(1, v.Name)
+	for i := range v.Journal {
+		p.begin(3, "")
+		p.b = v.Journal[i].appendTo(p.b)
+		p.end()
 	}
-	p.section("Holdfast: how late timers were", len(d.Timers), func(i int) {
-		p.line(1, "%s", &d.Timers[i])
+}
+
+func (p *printer) lateness(list []Timers) {
+	p.section("Holdfast: how late timers were", len(list), func(i int) {
+		p.begin(1, "")
+		p.b = list[i].appendTo(p.b)
+		p.end()
 	})
 }
 
-// String returns the entry as a line.
-func (e Entry) String() string {
-	const layout = "2006-01-02 15:04:05.000000"
-	what := fmt.Sprintf("%s %s -> %s", e.Kind, e.From, e.To)
-	switch e.Kind {
-	case "script":
-		what = "script for " + e.To
-	case "split-brain":
-		what = fmt.Sprintf("%s %s (%s)", e.Kind, e.To, e.From)
-	case "rejected":
-		what = fmt.Sprintf("rejected %d", e.Count)
-		if e.Count > 1 {
-			what += " until " + e.Last.Format(layout)
+const pastLayout = "2006-01-02 15:04:05.000000"
+
+// appendTo appends the entry as a line.
+func (e *Entry) appendTo(b []byte) []byte {
+	add := func(words ...string) {
+		for _, w := range words {
+			b = append(b, w...)
 		}
 	}
-	return fmt.Sprintf("%s %s: %s", e.At.Format(layout), what, strings.ReplaceAll(e.Cause, " = ", " "))
-}
-
-// String returns the figures as a line.
-func (t *Timers) String() string {
-	s := fmt.Sprintf("%s: %d fired, the last %s s late, the latest %s s", t.Name, t.Fired, micro(t.Latest), micro(t.Longest))
-	for _, o := range t.Over {
-		s += fmt.Sprintf(", more than %v: %d", o.Limit, o.Count)
+	b = append(e.At.AppendFormat(b, pastLayout), ' ')
+	switch e.Kind {
+	case "script":
+		add("script for ", e.To)
+	case "split-brain":
+		add(e.Kind, " ", e.To, " (", e.From, ")")
+	case "rejected":
+		b = strconv.AppendUint(append(b, "rejected "...), e.Count, 10)
+		if e.Count > 1 {
+			b = e.Last.AppendFormat(append(b, " until "...), pastLayout)
+		}
+	default:
+		add(e.Kind, " ", e.From, " -> ", e.To)
 	}
-	return s
+	add(": ", strings.ReplaceAll(e.Cause, " = ", " "))
+	return b
 }
 
-func micro(d time.Duration) string {
-	return fmt.Sprintf("%d.%06d", d/time.Second, d%time.Second/time.Microsecond)
+// appendTo appends the figures as a line.
+func (t *Timers) appendTo(b []byte) []byte {
+	b = append(append(b, t.Name...), ": "...)
+	b = strconv.AppendUint(b, t.Fired, 10)
+	b = appendSeconds(append(b, " fired, the last "...), t.Latest)
+	b = append(appendSeconds(append(b, " s late, the latest "...), t.Longest), " s"...)
+	for _, o := range t.Over {
+		b = append(append(b, ", more than "...), o.Limit.String()...)
+		b = strconv.AppendUint(append(b, ": "...), o.Count, 10)
+	}
+	return b
+}
+
+func appendSeconds(b []byte, d time.Duration) []byte {
+	b = append(strconv.AppendInt(b, seconds(d), 10), '.')
+	return appendMicro(b, int(d%time.Second/time.Microsecond))
 }

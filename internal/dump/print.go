@@ -1,27 +1,60 @@
 package dump
 
 import (
-	"bytes"
-	"fmt"
+	"iter"
 	"net"
 	"net/netip"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 )
 
 // Text gives the bytes of the data file. Without transient the lines that change
 // all the time are left out, as in what --dump-conf logs.
-func (d *Data) Text(transient bool) []byte {
-	p := &printer{transient: transient}
+func (d *Data) Text(transient bool) []byte { return joined(d.Pieces(transient)) }
+
+// Pieces gives the same bytes one after the other, for whoever writes them. A piece
+// is valid until the next is asked for.
+func (d *Data) Pieces(transient bool) iter.Seq[[]byte] {
+	once := func(print func(p *printer)) iter.Seq[[]byte] {
+		return pieces(1, transient, func(p *printer, _ int) { print(p) })
+	}
+	all := []iter.Seq[[]byte]{
+		once(func(p *printer) { p.before(d) }),
+		pieces(len(d.Instances), transient, func(p *printer, i int) { p.instance(&d.Instances[i]) }),
+		once(func(p *printer) { p.behind(d) }),
+	}
+	if d.Past && transient {
+		all = append(all,
+			once(func(p *printer) { p.head("Holdfast: what happened and why") }),
+			pieces(len(d.Instances), transient, func(p *printer, i int) { p.past(&d.Instances[i]) }),
+			once(func(p *printer) { p.lateness(d.Timers) }))
+	}
+	return func(yield func([]byte) bool) {
+		for _, part := range all {
+			for b := range part {
+				if !yield(b) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// before prints what stands before the instances.
+func (p *printer) before(d *Data) {
 	p.global(&d.Global, false)
 	p.addresses("Static Addresses", d.Static)
 	p.lines("Static Routes", d.StaticRoutes)
 	p.lines("Static Rules", d.StaticRules)
 	p.section("Static Track groups", len(d.TrackGroups), func(i int) { p.trackGroup(&d.TrackGroups[i]) })
-	p.instances(d.Instances)
+	if len(d.Instances) > 0 {
+		p.head("VRRP Topology")
+	}
+}
+
+// behind prints what keepalived has behind the instances.
+func (p *printer) behind(d *Data) {
 	p.section("VRRP Sockpool", len(d.Sockets), func(i int) { p.socket(&d.Sockets[i]) })
 	p.section("VRRP Sync groups", len(d.Groups), func(i int) { p.group(&d.Groups[i]) })
 	p.section("VRRP Scripts", len(d.Scripts), func(i int) { p.script(&d.Scripts[i]) })
@@ -29,10 +62,6 @@ func (d *Data) Text(transient bool) []byte {
 	p.section("VRRP Track processes", len(d.Processes), func(i int) { p.process(&d.Processes[i]) })
 	p.section("VRRP Track BFDs", len(d.BFDs), func(i int) { p.bfd(&d.BFDs[i]) })
 	p.section("Interfaces", len(d.Interfaces), func(i int) { p.iface(&d.Interfaces[i]) })
-	if d.Past && transient {
-		p.past(d)
-	}
-	return p.b.Bytes()
 }
 
 // ParentText gives the bytes of the file that keepalived's parent process
@@ -40,119 +69,66 @@ func (d *Data) Text(transient bool) []byte {
 func (g *Global) ParentText() []byte {
 	p := &printer{transient: true}
 	p.global(g, true)
-	return p.b.Bytes()
-}
-
-// printer collects lines.
-type printer struct {
-	b         bytes.Buffer
-	transient bool
-}
-
-func (p *printer) head(title string) { fmt.Fprintf(&p.b, "------< %s >------\n", title) }
-
-// section prints a list under its title, if there is anything in it.
-func (p *printer) section(title string, n int, each func(int)) {
-	if n == 0 {
-		return
-	}
-	p.head(title)
-	for i := range n {
-		each(i)
-	}
-}
-
-// instances prints the instances, large numbers of them on all processors: whoever
-// has sent the signal waits.
-func (p *printer) instances(list []Instance) {
-	if len(list) > 0 {
-		p.head("VRRP Topology")
-	}
-	const few = 64
-	parts := make([]printer, max(1, min(runtime.GOMAXPROCS(0), len(list)/few)))
-	var wait sync.WaitGroup
-	for i := range parts {
-		part := &parts[i]
-		part.transient = p.transient
-		mine := list[i*len(list)/len(parts) : (i+1)*len(list)/len(parts)]
-		part.b.Grow(3072 * len(mine)) // about, so that it is not copied over and over
-		wait.Go(func() {
-			for i := range mine {
-				part.instance(&mine[i])
-			}
-		})
-	}
-	wait.Wait()
-	for i := range parts {
-		p.b.Write(parts[i].b.Bytes())
-	}
-}
-
-// line prints a line behind so many blanks.
-func (p *printer) line(indent int, format string, args ...any) {
-	const blanks = "     "
-	b := append(p.b.AvailableBuffer(), blanks[:indent]...)
-	b = fmt.Appendf(b, format, args...)
-	p.b.Write(append(b, '\n'))
-}
-
-func (p *printer) when(cond bool, indent int, format string, args ...any) {
-	if cond {
-		p.line(indent, format, args...)
-	}
+	return p.b
 }
 
 func (p *printer) lines(title string, list []string) {
-	p.section(title, len(list), func(i int) { p.line(5, "%s", list[i]) })
+	p.section(title, len(list), func(i int) { p.put(5, list[i]) })
 }
 
 func (p *printer) addresses(title string, list []Address) {
-	p.section(title, len(list), func(i int) { p.line(5, "%s", &list[i]) })
+	p.section(title, len(list), func(i int) { p.address(5, &list[i]) })
 }
 
 // String is the address as the files show it.
-func (a *Address) String() string {
-	var b strings.Builder
-	if a.Prefix.IsSingleIP() {
-		b.WriteString(a.Prefix.Addr().String())
-	} else {
-		b.WriteString(a.Prefix.String())
-	}
-	if a.Broadcast.IsValid() {
-		b.WriteString(" brd " + a.Broadcast.String())
-	}
-	b.WriteString(" dev " + a.Interface)
-	if a.Base != "" {
-		b.WriteString("@" + a.Base)
-	}
-	add := func(cond bool, text string) {
+func (a *Address) String() string { return string(a.appendTo(make([]byte, 0, 96))) }
+
+// appendTo appends the address as the files show it.
+func (a *Address) appendTo(b []byte) []byte {
+	add := func(cond bool, text, more string) {
 		if cond {
-			b.WriteString(text)
+			b = append(append(b, text...), more...)
 		}
 	}
-	add(a.UseVMAC, " use_vmac")
-	b.WriteString(" scope " + scope(a.Scope))
-	add(a.Label != "", " label "+a.Label)
-	add(a.Peer.IsValid(), " peer "+a.Peer.String())
-	add(a.Home, " home")
-	add(a.DAD, " -nodad")
-	add(a.MngTmpAddr, " mngtmpaddr")
-	add(a.NoPrefixRoute, " noprefixroute")
-	add(a.AutoJoin, " autojoin")
-	add(a.NoTrack, " no_track")
-	add(a.TrackGroup != "", " track_group "+a.TrackGroup)
+	b = appendPlain(b, a.Prefix)
+	if a.Broadcast.IsValid() {
+		b = a.Broadcast.AppendTo(append(b, " brd "...))
+	}
+	add(true, " dev ", a.Interface)
+	add(a.Base != "", "@", a.Base)
+	add(a.UseVMAC, " use_vmac", "")
+	add(true, " scope ", scope(a.Scope))
+	add(a.Label != "", " label ", a.Label)
+	if a.Peer.IsValid() {
+		b = a.Peer.AppendTo(append(b, " peer "...))
+	}
+	add(a.Home, " home", "")
+	add(a.DAD, " -nodad", "")
+	add(a.MngTmpAddr, " mngtmpaddr", "")
+	add(a.NoPrefixRoute, " noprefixroute", "")
+	add(a.AutoJoin, " autojoin", "")
+	add(a.NoTrack, " no_track", "")
+	add(a.TrackGroup != "", " track_group ", a.TrackGroup)
 	if a.Prefix.Addr().Is6() {
-		switch a.PreferredLft {
-		case 0:
-			b.WriteString(" deprecated")
-		case 1<<32 - 1:
-			b.WriteString(" preferred_lft forever")
-		default:
-			b.WriteString(" preferred_lft " + strconv.FormatUint(uint64(a.PreferredLft), 10))
+		add(a.PreferredLft == 0, " deprecated", "")
+		add(a.PreferredLft == forever, " preferred_lft forever", "")
+		if a.PreferredLft > 0 && a.PreferredLft < forever {
+			b = strconv.AppendUint(append(b, " preferred_lft "...), uint64(a.PreferredLft), 10)
 		}
 	}
-	add(a.Set, " set")
-	return b.String()
+	add(a.Set, " set", "")
+	return b
+}
+
+// forever is a lifetime without end (INFINITY_LIFE_TIME of linux/if_addr.h).
+const forever = 1<<32 - 1
+
+// appendPlain appends a prefix, without the length of a single address.
+func appendPlain(b []byte, p netip.Prefix) []byte {
+	if p.IsSingleIP() {
+		return p.Addr().AppendTo(b)
+	}
+	return p.AppendTo(b)
 }
 
 // scope names a scope as rtnetlink does.
@@ -193,22 +169,24 @@ func (p *printer) notify(kind string, c *Command) {
 	switch {
 	case c == nil:
 	case c.moved():
-		p.line(3, "%s state transition script = %s, params = %s", kind, c.Path, c.withUser())
+		p.put(3, kind, " state transition script = ", c.Path, ", params = ", c.withUser())
 	default:
-		p.line(3, "%s state transition script = %s", kind, c.withUser())
+		p.put(3, kind, " state transition script = ", c.withUser())
 	}
 }
 
 // tracks prints a track_* block; sep stands between name and weight.
 func (p *printer) tracks(title, sep string, list []Track) {
-	p.when(len(list) > 0, 3, "%s :", title)
-	for i := range list {
-		p.line(5, "%s", list[i].text(sep))
+	if len(list) > 0 {
+		p.put(3, title, " :")
+		p.trackLines(sep, list)
 	}
 }
 
-func (t *Track) text(sep string) string {
-	return fmt.Sprintf("%s%s weight %s", t.Name, sep, weight(t.Weight, t.Reverse))
+func (p *printer) trackLines(sep string, list []Track) {
+	for i := range list {
+		p.put(5, list[i].Name, sep, " weight ", weight(list[i].Weight, list[i].Reverse))
+	}
 }
 
 func weight(w int, reverse bool) string {
@@ -218,20 +196,30 @@ func weight(w int, reverse bool) string {
 	return strconv.Itoa(w)
 }
 
-// instant prints a time in seconds since 1970.
-func instant(t time.Time) string {
+// appendInstant appends a time in seconds since 1970.
+func appendInstant(b []byte, t time.Time) []byte {
 	if t.IsZero() {
-		return "0.000000"
+		return append(b, "0.000000"...)
 	}
-	return fmt.Sprintf("%d.%06d", t.Unix(), t.Nanosecond()/1000)
+	return appendMicro(append(strconv.AppendInt(b, t.Unix(), 10), '.'), t.Nanosecond()/1000)
 }
 
-// moment prints a time twice, for machines and for people.
-func moment(t time.Time) string {
+// appendMicro appends a number below a million with all of its six digits.
+func appendMicro(b []byte, n int) []byte {
+	b = append(b, "000000"...)
+	for i := len(b) - 1; n > 0; i-- {
+		b[i] = byte('0' + n%10)
+		n /= 10
+	}
+	return b
+}
+
+// appendMoment appends a time twice, for machines and for people.
+func appendMoment(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		t = time.Unix(0, 0).UTC()
 	}
-	return instant(t) + t.Format(" (Mon Jan _2 15:04:05.000000 2006)")
+	return t.AppendFormat(appendInstant(b, t), " (Mon Jan _2 15:04:05.000000 2006)")
 }
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
@@ -239,12 +227,7 @@ func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 // shortest prints seconds with as few digits as they need.
 func shortest(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }
 
-func address(a netip.Addr) string {
-	if !a.IsValid() {
-		return "(none)"
-	}
-	return a.WithZone("").String()
-}
+func address(a netip.Addr) string { return string(appendAddress(nil, a)) }
 
 func mac(b []byte) string { return net.HardwareAddr(b).String() }
 

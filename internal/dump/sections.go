@@ -3,35 +3,38 @@ package dump
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 )
 
 func (p *printer) socket(s *Socket) {
-	p.line(1, "fd_in %d fd_out = %d", s.FDIn, s.FDOut)
-	p.line(3, "Interface = %s", s.Interface)
-	p.line(3, "Family = %s", pick(s.IPv6, "IPv6", "IPv4"))
-	p.line(3, "Protocol = %s", pick(s.AH, "AH", "VRRP"))
-	p.line(3, "Type = %s", pick(s.Unicast, "Unicast", "Multicast"))
+	p.two(1, "fd_in ", s.FDIn, " fd_out = ", s.FDOut)
+	p.put(3, "Interface = ", s.Interface)
+	p.put(3, "Family = ", pick(s.IPv6, "IPv6", "IPv4"))
+	p.put(3, "Protocol = ", pick(s.AH, "AH", "VRRP"))
+	p.put(3, "Type = ", pick(s.Unicast, "Unicast", "Multicast"))
 	p.when(s.Unicast, 3, "Address = %s", address(s.Address))
-	p.line(3, "Rx buf size = %d", s.ReceiveBuffer)
-	p.line(3, "VRRP instances")
+	p.num(3, "Rx buf size = ", int64(s.ReceiveBuffer))
+	p.put(3, "VRRP instances")
 	for _, v := range s.Instances {
-		p.line(5, "%s vrid %d", v.Name, v.VRID)
+		p.begin(5, v.Name)
+		p.b = strconv.AppendInt(append(p.b, " vrid "...), int64(v.VRID), 10)
+		p.end()
 	}
 }
 
 func (p *printer) group(g *Group) {
-	p.line(1, "VRRP Sync Group = %s, %s", g.Name, g.State)
-	p.line(3, "Num member fault %d, num member init %d", g.Faults, g.Inits)
-	p.line(3, "VRRP member instances :")
+	p.put(1, "VRRP Sync Group = ", g.Name, ", ", g.State.String())
+	p.two(3, "Num member fault ", g.Faults, ", num member init ", g.Inits)
+	p.put(3, "VRRP member instances :")
 	for _, name := range g.Members {
-		p.line(5, "%s", name)
+		p.put(5, name)
 	}
 	p.when(g.TrackingWeight, 3, "sync group tracking weight set")
-	p.line(3, "Using smtp notification = %s", yesNo(g.SMTPAlert))
+	p.put(3, "Using smtp notification = ", yesNo(g.SMTPAlert))
 	if g.PriorityChanges != nil {
-		p.line(3, "Notify priority changes = %s", yesNo(*g.PriorityChanges))
+		p.put(3, "Notify priority changes = ", yesNo(*g.PriorityChanges))
 	}
 	p.instanceTracked(&g.Tracked, "Tracked process")
 	p.notify("Backup", g.Notify.Backup)
@@ -42,30 +45,30 @@ func (p *printer) group(g *Group) {
 }
 
 func (p *printer) trackGroup(g *TrackGroup) {
-	p.line(1, "Static Track Group = %s", g.Name)
-	p.line(3, "VRRP member instances :")
+	p.put(1, "Static Track Group = ", g.Name)
+	p.put(3, "VRRP member instances :")
 	for _, name := range g.Members {
-		p.line(5, "%s", name)
+		p.put(5, name)
 	}
 }
 
 func (p *printer) script(s *Script) {
-	p.line(1, "VRRP Script = %s", s.Name)
-	p.line(3, "Command = %s", &s.Command)
+	p.put(1, "VRRP Script = ", s.Name)
+	p.put(3, "Command = ", s.Command.String())
 	p.when(s.Command.moved(), 3, "Path = %s", s.Command.Path)
-	p.line(3, "Interval = %s sec", millis(s.Interval))
-	p.line(3, "Timeout = %s sec", millis(s.Timeout))
-	p.line(3, "Weight = %s", weight(s.Weight, s.Reverse))
-	p.line(3, "Rise = %d", s.Rise)
-	p.line(3, "Fall = %d", s.Fall)
-	p.line(3, "Result = %d", s.Result)
-	p.line(3, "Insecure = %s", yesNo(s.Insecure))
-	p.line(3, "Init state = %s", or(s.Init, "unknown"))
-	p.line(3, "Status = %s", pick(s.Good, "GOOD", "BAD"))
+	p.put(3, "Interval = ", millis(s.Interval), " sec")
+	p.put(3, "Timeout = ", millis(s.Timeout), " sec")
+	p.put(3, "Weight = ", weight(s.Weight, s.Reverse))
+	p.num(3, "Rise = ", int64(s.Rise))
+	p.num(3, "Fall = ", int64(s.Fall))
+	p.num(3, "Result = ", int64(s.Result))
+	p.put(3, "Insecure = ", yesNo(s.Insecure))
+	p.put(3, "Init state = ", or(s.Init, "unknown"))
+	p.put(3, "Status = ", pick(s.Good, "GOOD", "BAD"))
 	p.line(3, "Script uid:gid = %d:%d", s.Command.UID, s.Command.GID)
-	p.line(3, "VRRP instances :")
+	p.put(3, "VRRP instances :")
 	p.trackedBy("Tracking instances", s.TrackedBy)
-	p.line(3, "State = %s", or(s.State, "idle"))
+	p.put(3, "State = ", or(s.State, "idle"))
 }
 
 // millis prints seconds, with three digits after the point where they are needed.
@@ -79,54 +82,52 @@ func millis(d time.Duration) string {
 // trackedBy prints those who track something; the title stands there even when
 // they are none.
 func (p *printer) trackedBy(title string, list []Track) {
-	p.line(3, "%s :", title)
-	for i := range list {
-		p.line(5, "%s", list[i].text(","))
-	}
+	p.put(3, title, " :")
+	p.trackLines(",", list)
 }
 
 func (p *printer) file(f *TrackFile) {
-	p.line(1, "Track file = %s", f.Name)
-	p.line(3, "File = %s", f.Path)
-	p.line(3, "Status = %d", f.Status)
-	p.line(3, "Weight = %s", weight(f.Weight, f.Reverse))
+	p.put(1, "Track file = ", f.Name)
+	p.put(3, "File = ", f.Path)
+	p.num(3, "Status = ", int64(f.Status))
+	p.put(3, "Weight = ", weight(f.Weight, f.Reverse))
 	p.trackedBy("Tracking instances", f.TrackedBy)
 }
 
 func (p *printer) process(v *Process) {
-	p.line(1, "VRRP Track process = %s", v.Name)
-	p.line(3, "Process = %s", v.Process)
+	p.put(1, "VRRP Track process = ", v.Name)
+	p.put(3, "Process = ", v.Process)
 	p.when(len(v.Params) > 0, 3, "Parameters = %s", strings.Join(v.Params, " "))
 	switch v.ParamMatch {
 	case "":
 	case "exact":
-		p.line(3, "Param match")
+		p.put(3, "Param match")
 	default:
-		p.line(3, "Param match = %s", v.ParamMatch)
+		p.put(3, "Param match = ", v.ParamMatch)
 	}
-	p.line(3, "Min processes = %d", v.Min)
+	p.num(3, "Min processes = ", int64(v.Min))
 	p.when(v.Max > 0, 3, "Max processes = %d", v.Max)
-	p.line(3, "Current processes = %d", v.Current)
-	p.line(3, "Have quorum = %t", v.HaveQuorum)
-	p.line(3, "Weight = %s", weight(v.Weight, v.Reverse))
+	p.num(3, "Current processes = ", int64(v.Current))
+	p.truth(3, "Have quorum = ", v.HaveQuorum)
+	p.put(3, "Weight = ", weight(v.Weight, v.Reverse))
 	p.line(3, "Terminate delay = %fs", v.TerminateDelay.Seconds())
 	p.line(3, "Fork delay = %fs", v.ForkDelay.Seconds())
 	p.when(p.transient, 3, "Fork delay timer %srunning", not(v.ForkTimer))
 	p.when(p.transient, 3, "Terminate delay timer %srunning", not(v.TerminateTimer))
-	p.line(3, "Full command = %t", v.FullCommand)
+	p.truth(3, "Full command = ", v.FullCommand)
 	p.trackedBy("Tracking instances", v.TrackedBy)
 }
 
 func (p *printer) bfd(b *BFD) {
-	p.line(1, "VRRP Track BFD = %s", b.Name)
-	p.line(3, "Weight = %s", weight(b.Weight, b.Reverse))
-	p.line(3, "Bfd is %s", pick(b.Up, "up", "down"))
-	p.line(3, "Tracking VRRP instances :")
+	p.put(1, "VRRP Track BFD = ", b.Name)
+	p.put(3, "Weight = ", weight(b.Weight, b.Reverse))
+	p.put(3, "Bfd is ", pick(b.Up, "up", "down"))
+	p.put(3, "Tracking VRRP instances :")
 	p.trackedBy("Tracking instances", b.TrackedBy)
 }
 
 func (p *printer) iface(i *Interface) {
-	p.line(1, "Name = %s", i.Name)
+	p.put(1, "Name = ", i.Name)
 	gone := ""
 	if i.Index == 0 {
 		gone = " (deleted)"
@@ -135,32 +136,32 @@ func (p *printer) iface(i *Interface) {
 	p.ifaceAddresses("IPv4", i.IPv4)
 	p.ifaceAddresses("IPv6", i.IPv6)
 	if len(i.MAC) > 0 {
-		p.line(3, "MAC = %s", mac(i.MAC))
-		p.line(3, "MAC broadcast = %s", mac(i.Broadcast))
+		p.put(3, "MAC = ", mac(i.MAC))
+		p.put(3, "MAC broadcast = ", mac(i.Broadcast))
 	}
-	p.line(3, "State = %s", i.flags())
-	p.line(3, "Seen up = %s", pick(i.SeenUp, "1", "0"))
-	p.line(3, "Delayed state change running = %t", i.DelayRunning)
-	p.line(3, "Up debounce timer = %dus", i.UpDelay.Microseconds())
-	p.line(3, "Down debounce timer = %dus", i.DownDelay.Microseconds())
-	p.line(3, "Group = %d", i.Group)
+	p.put(3, "State = ", i.flags())
+	p.put(3, "Seen up = ", pick(i.SeenUp, "1", "0"))
+	p.truth(3, "Delayed state change running = ", i.DelayRunning)
+	p.unit(3, "Up debounce timer = ", i.UpDelay.Microseconds(), "us")
+	p.unit(3, "Down debounce timer = ", i.DownDelay.Microseconds(), "us")
+	p.num(3, "Group = ", int64(i.Group))
 	if v := i.Virtual; v != nil {
 		state := pick(v.BaseUp, "UP", "not UP") + pick(v.BaseRunning, ", RUNNING", ", not RUNNING")
 		p.line(3, "%s type %s, underlying interface = %s, state = %s", pick(v.IPVLAN, "IPVLAN", "VMAC"), v.Mode, v.Base, state)
 		p.when(v.Ours, 3, "I/f created by keepalived")
 	}
-	p.line(3, "MTU = %d", i.MTU)
-	p.line(3, "HW Type = %s", hardware(i.HardwareType))
-	p.line(3, "NIC %s", linkbeat(i.Linkbeat))
+	p.num(3, "MTU = ", int64(i.MTU))
+	p.put(3, "HW Type = ", hardware(i.HardwareType))
+	p.put(3, "NIC ", linkbeat(i.Linkbeat))
 	p.when(i.GARPInterval > 0, 3, "Gratuitous ARP interval %dms", i.GARPInterval.Milliseconds())
-	p.line(3, "Reset ARP config counter %d", i.ARPResets)
-	p.line(3, "Original arp_ignore %d", i.ArpIgnore)
-	p.line(3, "Original arp_filter %d", i.ArpFilter)
+	p.num(3, "Reset ARP config counter ", int64(i.ARPResets))
+	p.num(3, "Original arp_ignore ", int64(i.ArpIgnore))
+	p.num(3, "Original arp_filter ", int64(i.ArpFilter))
 	if i.RPFilter != nil {
-		p.line(3, "rp_filter %d", *i.RPFilter)
+		p.num(3, "rp_filter ", int64(*i.RPFilter))
 	}
-	p.line(3, "Original promote_secondaries %d", i.PromoteSecondaries)
-	p.line(3, "Reset promote_secondaries counter %d", i.PromoteResets)
+	p.num(3, "Original promote_secondaries ", int64(i.PromoteSecondaries))
+	p.num(3, "Reset promote_secondaries counter ", int64(i.PromoteResets))
 	if len(i.TrackedBy) > 0 {
 		p.trackedBy("Tracking VRRP instances", i.TrackedBy)
 	}
@@ -169,13 +170,13 @@ func (p *printer) iface(i *Interface) {
 // ifaceAddresses prints the first address of a family and then the others.
 func (p *printer) ifaceAddresses(family string, list []netip.Addr) {
 	if len(list) == 0 {
-		p.line(3, "%s address = (none)", family)
+		p.put(3, family, " address = (none)")
 		return
 	}
-	p.line(3, "%s address = %s", family, address(list[0]))
+	p.addr(3, family+" address = ", list[0])
 	p.when(len(list) > 1, 3, "Additional %s addresses :", family)
 	for _, a := range list[1:] {
-		p.line(5, "%s", address(a))
+		p.addr(5, "", a)
 	}
 }
 

@@ -45,7 +45,7 @@ type watcher struct {
 	buf []byte
 }
 
-func watchDir(t *testing.T, dir string) *watcher {
+func watchDir(t testing.TB, dir string) *watcher {
 	t.Helper()
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC)
 	if err != nil {
@@ -59,7 +59,7 @@ func watchDir(t *testing.T, dir string) *watcher {
 }
 
 // wait waits for the file to be closed after writing.
-func (w *watcher) wait(t *testing.T, name string) {
+func (w *watcher) wait(t testing.TB, name string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; {
 		for len(w.buf) >= unix.SizeofInotifyEvent {

@@ -2,6 +2,7 @@ package interop_test
 
 import (
 	"cmp"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,10 +68,25 @@ vrrp_track_process absent {
 	weight 3
 	delay 2
 }
+bfd_instance b1 {
+	neighbor_ip 192.0.2.77
+	source_ip 192.0.2.1
+	weight 3
+	vrrp
+}
+bfd_instance b2 {
+	neighbor_ip 192.0.2.78
+	source_ip 192.0.2.1
+	weight -4 reverse
+	vrrp
+}
 vrrp_sync_group G1 {
 	group {
 		VI_4
 		VI_6
+	}
+	track_bfd {
+		b2 weight 8
 	}
 	track_script {
 		good
@@ -121,6 +137,10 @@ vrrp_instance VI_2 {
 	}
 	track_process {
 		absent
+	}
+	track_bfd {
+		b1
+		b2 weight -5
 	}
 }
 vrrp_instance VI_4 {
@@ -196,6 +216,7 @@ var notCompared = regexp.MustCompile(`^(` + strings.Join([]string{
 	`\.1\.3\.6\.1\.4\.1\.9586\.100\.5\.1\.1\.0 `,                // the version
 	`\.1\.3\.6\.1\.4\.1\.9586\.100\.5\.(1\.12|2\.3\.1\.36)\.`,   // of 2.4
 	`\.1\.3\.6\.1\.4\.1\.9586\.100\.5\.2\.6\.1\.11\.`,           // 2.2.7 has it right for the first instance only
+	`\.1\.3\.6\.1\.4\.1\.9586\.100\.5\.2\.1[79]\.1\.3\.`,        // 2.2.7 has the weight of the session, and does not use that
 	`\.1\.3\.6\.1\.2\.1\.68\.1\.3\.1\.7\.`,                      // 2.2.7 does not know that we are the Master
 	`\.1\.3\.6\.1\.2\.1\.68\.1\.3\.1\.13\.`,                     // times
 	`\.1\.3\.6\.1\.2\.1\.207\.1\.1\.1\.1\.12\.`,                 // the same
@@ -247,6 +268,42 @@ func TestSNMP(t *testing.T) {
 	}
 	if d := gocmp.Diff(ofEach(wantTraps), ofEach(gotTraps)); d != "" {
 		t.Errorf("notifications (-keepalived +ours):\n%s", d)
+	}
+}
+
+// TestSNMPOfBFD: so keepalived shows a session that is up, beside one that is not.
+func TestSNMPOfBFD(t *testing.T) {
+	needKeepalived(t)
+	t.Parallel()
+	inputs()
+	story := func(program string) []string {
+		lan := nettest.NewLANT(t, 2, nettest.Options{})
+		master := snmptest.Start(t, lan.Node(1))
+		const dead = "bfd_instance dead {\n\tneighbor_ip 192.0.2.77\n\tsource_ip 192.0.2.1\n}\n"
+		instance := func(id int, more string) string {
+			return fmt.Sprintf("vrrp_instance V {\n\tinterface eth0\n\tvirtual_router_id %d\n\tvirtual_ipaddress {\n\t\t192.0.2.1%02d\n\t}\n%s}\n", id, id, more)
+		}
+		conf := session(lan, 1, 2, false, "") + dead + instance(1, "\ttrack_bfd {\n\t\tb weight 1\n\t\tdead weight 1\n\t}\n")
+		d, err := interop.Start(lan.Node(1), program, t.TempDir(), conf, "-x", "-A", master.Socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		peer, err := interop.Start(lan.Node(2), ours, t.TempDir(), session(lan, 2, 1, false, "")+instance(2, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		table := ofMIBs[0] + ".2.18"
+		nettest.WaitFor(t, patience, func() bool { return strings.Contains(strings.Join(master.Walk(table), " "), ".3.1 = INTEGER: 1") }, "the session to be up")
+		walk := master.Walk(table)
+		for _, x := range []*interop.Daemon{d, peer} {
+			if err := x.Stop(); err != nil {
+				t.Error(err)
+			}
+		}
+		return walk
+	}
+	if d := gocmp.Diff(story(interop.Keepalived), story(ours)); d != "" {
+		t.Errorf("(-keepalived +ours):\n%s", d)
 	}
 }
 

@@ -171,13 +171,17 @@ func (j *Journal) Overflow(at time.Time, count uint64) {
 // Entries copies the journal in the order of time; a count has its place where
 // it began.
 func (j *Journal) Entries() []Entry {
-	all := j.rivals.appendTo(j.failed.appendTo(j.changes.appendTo(nil)))
+	all := make([]Entry, 0, len(j.changes.list)+len(j.failed.list)+len(j.rivals.list)+len(j.rejected)+1)
+	all = j.rivals.appendTo(j.failed.appendTo(j.changes.appendTo(all)))
 	for i := range j.rejected {
 		all = append(all, j.rejected[i].entry)
 	}
 	if j.others.Count > 0 {
 		all = append(all, j.others)
 	}
-	slices.SortStableFunc(all, func(a, b Entry) int { return a.At.Compare(b.At) })
+	earlier := func(a, b Entry) int { return a.At.Compare(b.At) }
+	if !slices.IsSortedFunc(all, earlier) { // as it mostly is, and sorting takes a large stack
+		slices.SortStableFunc(all, earlier)
+	}
 	return all
 }

@@ -46,7 +46,8 @@ type process struct {
 	soft    uint64 // limit, as wanted
 	err     error  // why that is not known
 	wanted  attrs
-	touched struct{ threads, cpus, limit, name, locked bool }
+	touched struct{ threads, cpus, limit, name, locked, core bool }
+	core    unix.Rlimit  // of core dumps, as it was
 	forking map[int]bool // threads that are plain for a moment
 }
 
@@ -304,12 +305,13 @@ func Plain() (back func()) {
 	s := &state
 	s.Lock()
 	defer s.Unlock()
-	if !s.touched.threads && !s.touched.cpus && !s.touched.limit {
+	if !s.touched.threads && !s.touched.cpus && !s.touched.limit && !s.touched.core {
 		return func() {}
 	}
 	tid := unix.Gettid()
 	s.forking[tid] = true
 	s.softLimit(s.limit.Cur)
+	s.softCore(s.core.Cur)
 	_, _ = s.start.givePriority(tid)
 	_, _ = giveCPUs(tid, s.start.cpus)
 	return func() {
@@ -318,6 +320,7 @@ func Plain() (back func()) {
 		delete(s.forking, tid)
 		if len(s.forking) == 0 {
 			s.softLimit(s.soft)
+			s.softCore(unix.RLIM_INFINITY)
 		}
 		_ = privilege.With(privilege.SysNice, func() error {
 			_, _ = s.wanted.givePriority(tid)

@@ -48,9 +48,9 @@ func (b *builder) addresses() {
 	}
 }
 
-// tracked adds scripts, files and processes.
+// tracked adds scripts, files, processes and BFD sessions.
 func (b *builder) tracked() {
-	scripts, files, processes := b.table(entry(9)), b.table(entry(13)), b.table(entry(21))
+	scripts, files, processes, bfds := b.table(entry(9)), b.table(entry(13)), b.table(entry(21)), b.table(entry(18))
 	for i := range b.Scripts {
 		b.script(scripts.row(number(i)), &b.Scripts[i])
 	}
@@ -65,6 +65,18 @@ func (b *builder) tracked() {
 	}
 	for i := range b.Processes {
 		process(processes.row(number(i)), &b.Processes[i])
+	}
+	for i := range b.BFDs {
+		x := &b.BFDs[i]
+		r := bfds.row(number(i))
+		r.put(2, agentx.Text(x.Name))
+		up := 0
+		if x.Up {
+			up = 1
+		}
+		r.put(3, agentx.Int(up))
+		r.put(4, agentx.Int(x.Weight))
+		r.put(5, truth(x.Reverse))
 	}
 }
 

@@ -130,20 +130,22 @@ func (b *builder) trackTables() {
 			}
 		}
 	}
-	interfaces, scripts, files, processes := of(4, 1), of(5, 2), of(12, 2), of(20, 2)
+	interfaces, scripts, files, processes, bfds := of(4, 1), of(5, 2), of(12, 2), of(20, 2), of(17, 2)
 	for i := range b.Instances {
 		x := &b.Instances[i]
 		interfaces(i, trackedBeside(x))
 		scripts(i, x.Tracked.Scripts)
 		files(i, x.Tracked.Files)
 		processes(i, x.Tracked.Processes)
+		bfds(i, x.Tracked.BFDs)
 	}
-	interfaces, scripts, files, processes = of(14, 1), of(15, 2), of(16, 2), of(22, 2)
+	interfaces, scripts, files, processes, bfds = of(14, 1), of(15, 2), of(16, 2), of(22, 2), of(19, 2)
 	for i := range b.Groups {
 		x := &b.Groups[i].Tracked
 		interfaces(i, x.Interfaces)
 		scripts(i, x.Scripts)
 		files(i, x.Files)
 		processes(i, x.Processes)
+		bfds(i, x.BFDs)
 	}
 }

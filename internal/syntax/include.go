@@ -218,6 +218,7 @@ func (s *Scanner) load(dir, name string, checks Checks, main bool, pos Pos) *fra
 		return nil
 	}
 	s.files = append(s.files, full)
+	s.copyLine("# " + full)
 	inherited := s.initialChecks()
 	if parent != nil {
 		inherited = parent.checks

@@ -44,6 +44,11 @@ type Options struct {
 	WorkDir string
 	// Seed feeds ${_RANDOM}.
 	Seed uint64
+	// Copy receives what the files say, as one file that says the same: lines without
+	// comments and the blanks before them, those of an included file where it is
+	// included, and a comment with its name before the lines of each; nil: nobody
+	// does. An include that comes out of a definition stands there twice.
+	Copy func(line string)
 	// Report receives the problems.
 	Report func(Diagnostic)
 }
@@ -229,13 +234,24 @@ func (s *Scanner) fileLine(from *frame, raw string) {
 	if open {
 		s.report(Diagnostic{Code: UnmatchedQuote, Pos: pos, Text: "Unterminated quote '" + text + "'"})
 	}
+	said := text
+	if escaped >= 0 { // a copy needs the escapes too
+		said = raw[lead:]
+	}
 	if s.collect != nil && s.collect.from == from {
+		s.copyLine(said)
 		s.collectLine(text, strings.HasSuffix(raw, `\`), pos)
 		return
 	}
 	if text == "" {
 		return
 	}
+	included := s.patterns
+	defer func() {
+		if s.patterns == included { // else the file's lines are in its place
+			s.copyLine(said)
+		}
+	}()
 	if text[0] == '@' {
 		rest, ok := s.condition(text)
 		if !ok {
@@ -251,6 +267,12 @@ func (s *Scanner) fileLine(from *frame, raw string) {
 		}
 	}
 	s.line(from, text, pos, escaped, open, true)
+}
+
+func (s *Scanner) copyLine(text string) {
+	if s.opt.Copy != nil {
+		s.opt.Copy(text)
+	}
 }
 
 // repeated handles a line that came out of a loop. What it gives may be a
