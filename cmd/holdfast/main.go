@@ -37,6 +37,9 @@ func main() {
 	if done {
 		os.Exit(exit)
 	}
+	if opts.rehearse {
+		os.Exit(rehearse(&opts))
+	}
 	if opts.testHostDump {
 		os.Exit(dumpHost(&opts))
 	}
@@ -54,20 +57,29 @@ func run(opts *options) int {
 	// A daemon sleeps most of the time: a small heap is worth more than the
 	// few collections that it costs.
 	debug.SetGCPercent(50)
+	h := takeOver()
+	defer h.leftBy()
 	back := process.Started()
-	if !opts.dontFork && back == nil {
+	if !opts.dontFork && back == nil && h == nil {
 		status, err := process.Detach()
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
 		return status
 	}
+	dir, _ := os.Getwd()
+	path, _ := process.Program()
+	entered := process.Entered()
+	if h != nil {
+		dir, path, entered = h.state.Program.Dir, h.state.Program.Path, h.state.Program.Namespace
+	}
 	if !opts.dontFork {
-		absolute(opts)
+		absolute(opts, dir)
 	}
 	crashLoudly()
 	p := newProgram(opts)
-	p.back, p.entered, p.signals = back, process.Entered(), daemon.Listen()
+	p.handed, p.dir, p.path = h, dir, path
+	p.back, p.entered, p.signals = back, entered, daemon.Listen()
 	defer p.lines.Close(time.Second)
 	return p.hold()
 }
@@ -83,6 +95,9 @@ type program struct {
 
 	signals *daemon.Signals
 	given   privilege.Set // capabilities that were given up
+
+	path, dir string  // of the program, as it was started
+	handed    *handed // nil: this is a start
 }
 
 // fail logs why the daemon does not start, and tells whoever started it from a
@@ -96,10 +111,10 @@ func (p *program) fail(text string) {
 
 // absolute makes the names of files independent of the working directory, which
 // a daemon in the background leaves.
-func absolute(opts *options) {
+func absolute(opts *options, dir string) {
 	for _, name := range []*string{&opts.configFile, &opts.pidFile, &opts.vrrpPID, &opts.record} {
-		if path, err := filepath.Abs(*name); err == nil && *name != "" {
-			*name = path
+		if *name != "" && !filepath.IsAbs(*name) {
+			*name = filepath.Join(dir, *name)
 		}
 	}
 }
@@ -121,23 +136,32 @@ func newProgram(opts *options) *program {
 // hold loads the configuration, locks the pid files and runs the daemon.
 func (p *program) hold() int {
 	opts, log := p.opts, p.log
-	banner(log)
-	for _, note := range opts.notes {
-		log.Info(note)
+	if p.handed == nil {
+		banner(log)
+		for _, note := range opts.notes {
+			log.Info(note)
+		}
 	}
 	if err := p.shrink(); err != nil {
 		p.fail(err.Error())
 		return exitFailure
 	}
-	load := p.source()
-	first := load.Read(false)
+	first := p.first()
 	cfg, diags := first.Config, first.Diagnostics
-	log.Info("Configuration file " + opts.configFile)
+	if p.handed == nil {
+		log.Info("Configuration file " + opts.configFile)
+	}
 	if err := p.settle(cfg); err != nil {
 		return p.outside(err)
 	}
-	defer p.leave()
-	daemon.LogDiagnostics(log, diags)
+	defer func() {
+		if !p.handed.waiting() {
+			p.leave()
+		}
+	}()
+	if p.handed == nil {
+		daemon.LogDiagnostics(log, diags) // otherwise they were logged before
+	}
 	if first.Moving != "" {
 		log.Warn(first.Moving + " is still being written: starting with what it holds now")
 	}
@@ -149,17 +173,21 @@ func (p *program) hold() int {
 		return exit
 	}
 	paths := pidPaths(opts, cfg)
-	pids, err := process.LockPIDFiles(paths...)
+	pids, err := p.pidFiles(paths)
 	if err != nil {
 		return p.notLocked(err)
 	}
-	defer func() { _ = pids.Remove() }()
+	defer func() {
+		if !p.handed.waiting() { // otherwise the program before goes on
+			_ = pids.Remove()
+		}
+	}()
 	if err := pids.Write(os.Getpid()); err != nil {
 		// They are locked, so nobody else runs; a full disk must cost no address.
 		p.log.Error(strings.ReplaceAll(err.Error(), "\n", "; ") + " - going on, those who look for the daemon there do not find it")
 	}
 	d := daemon.New(cfg, daemon.Options{
-		ConfigFile: opts.configFile, Load: load, Log: log, Detail: opts.detail > 0,
+		ConfigFile: opts.configFile, Load: p.source(), Text: first.Files, Log: log, Detail: opts.detail > 0,
 		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
 		IgnoreInterrupt: opts.ignoreSigint, DumpConfig: opts.dumpConf, Umask: umask(opts, cfg), Version: version,
 		LogScriptOutput: opts.logScriptOutput, LeastPrivilege: opts.leastPrivilege,
@@ -169,6 +197,8 @@ func (p *program) hold() int {
 		Watchdog:   watchdog(pids),
 		ReplayFile: strings.TrimSuffix(paths[0], ".pid") + ".replay",
 		UndoFile:   strings.TrimSuffix(paths[0], ".pid") + ".undo",
+		Successor:  &successor{p: p, path: p.path, dir: p.dir, pids: pids}, ProgramFile: p.path,
+		Handed: p.handed.toDaemon(),
 	})
 	err = d.Run(context.Background())
 	switch {

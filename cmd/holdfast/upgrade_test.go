@@ -1,0 +1,184 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/nettest"
+	"github.com/holdfast-ha/holdfast/internal/process"
+)
+
+// upgradable puts the program of a daemon where the test can replace it.
+func upgradable(t *testing.T, n *node) *node {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.program = n.path("holdfast")
+	if err := os.Link(self, n.program); err != nil {
+		copyFile(t, self, n.program)
+	}
+	return n
+}
+
+func copyFile(t *testing.T, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// replaceBy puts another program in the place of a daemon's, as packages do.
+func (n *node) replaceBy(text string, mode os.FileMode) {
+	n.t.Helper()
+	next := n.path("holdfast.new")
+	if err := os.WriteFile(next, []byte(text), mode); err != nil {
+		n.t.Fatal(err)
+	}
+	if err := os.Rename(next, n.program); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// replaceBySelf puts a copy of the program in its own place: another file.
+func (n *node) replaceBySelf() {
+	n.t.Helper()
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.replaceBy(string(self), 0o755)
+}
+
+const (
+	upgraded    = "Upgrade: going on as"
+	notUpgraded = "nothing has changed"
+)
+
+// upgrade has the daemon replaced and waits until it has been.
+func (n *node) upgrade() {
+	n.t.Helper()
+	before := n.out.count(upgraded)
+	n.signal(process.UpgradeSignal)
+	n.waitLogs(upgraded, before+1)
+}
+
+// stays tells whether the program of a daemon is the one at a path.
+func (n *node) runs(path string) bool {
+	a, errA := os.Stat(fmt.Sprintf("/proc/%d/exe", n.proc.PID()))
+	b, errB := os.Stat(path)
+	return errA == nil && errB == nil && os.SameFile(a, b)
+}
+
+// probe asks a node for an address all the time, and counts what is not answered.
+type probe struct {
+	sent, lost atomic.Int64
+	stop       func()
+}
+
+// probing sends datagrams from one node to an address of another, every 10 ms,
+// and waits for the answer of its kernel, that there is no such port.
+func probing(t *testing.T, from *nettest.NS, to string) *probe {
+	t.Helper()
+	p := &probe{}
+	var conn *net.UDPConn
+	err := from.Do(func() (err error) {
+		conn, err = net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(to), 9)))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	quit, done := make(chan struct{}), make(chan struct{})
+	p.stop = func() { close(quit); <-done; conn.Close() }
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+			case <-quit:
+				return
+			}
+			p.sent.Add(1)
+			if _, err := conn.Write([]byte("x")); err == nil {
+				_ = conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+				_, err = conn.Read(make([]byte, 1))
+				if strings.Contains(fmt.Sprint(err), "refused") {
+					continue
+				}
+			}
+			p.lost.Add(1)
+		}
+	}()
+	return p
+}
+
+// descriptors counts the open files of a daemon.
+func (n *node) descriptors() int {
+	names, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", n.proc.PID()))
+	return len(names)
+}
+
+// many are so many instances on one interface, with adverts every 100 ms.
+func many(count, priority int) string {
+	var b strings.Builder
+	for i := range count {
+		fmt.Fprintf(&b, "%s\n", fast(fmt.Sprintf("VI_%d", i+1), i+1, priority, "", fmt.Sprintf("198.18.%d.%d", i/200, i%200+1)))
+	}
+	return b.String()
+}
+
+func TestUpgradeOfManyInstances(t *testing.T) {
+	nettest.Require(t)
+	const count = 250
+	lan := nettest.NewLANT(t, 2, nettest.Options{})
+	master := upgradable(t, newNode(t, lan.Node(1), globalDefs("vrrp_garp_master_repeat 1")+many(count, 200))).start()
+	master.waitLogs("Entering MASTER STATE", count)
+	backup := newNode(t, lan.Node(2), many(count, 100)).start()
+	backup.waitLogs("Entering BACKUP STATE", count)
+	pid := master.proc.PID()
+	for i := range 3 {
+		master.replaceBySelf()
+		capture := lan.CaptureT(t)
+		begun := time.Now()
+		nettest.WaitFor(t, 10*time.Second, func() bool { return len(capture.Adverts()) > count }, "adverts")
+		master.upgrade()
+		upgradedAt := time.Now()
+		nettest.WaitFor(t, 10*time.Second, func() bool { return time.Since(upgradedAt) > time.Second }, "a second")
+		adverts, end := capture.Adverts(), time.Now()
+		var worst time.Duration
+		for vrid := 1; vrid <= count; vrid++ {
+			worst = max(worst, longestSilence(advertsOf(adverts, uint8(vrid)), begun.Add(150*time.Millisecond), end, lan.Prefix4(1).Addr()))
+		}
+		for _, a := range adverts {
+			if a.Priority == 0 || a.Src != lan.Prefix4(1).Addr() {
+				t.Fatalf("an advert of priority %d from %v", a.Priority, a.Src)
+			}
+		}
+		t.Logf("upgrade %d: longest gap %v", i+1, worst)
+		if !master.runs(master.program) {
+			t.Error("the program that runs is not the new one")
+		}
+	}
+	if master.out.count("Entering MASTER STATE") != count || backup.out.count("Entering MASTER STATE") != 0 {
+		t.Error("there was a hand-over")
+	}
+	if p := master.proc.PID(); p != pid || !master.ns.HasAddr(netip.MustParseAddr("198.18.1.50")) {
+		t.Error("the addresses are gone")
+	}
+	t.Log(master.out.String()[max(0, len(master.out.String())-3000):])
+}
