@@ -52,11 +52,14 @@ func main() {
 	os.Exit(run(&opts))
 }
 
+// heapGrowth is by how many percent the heap grows before it is collected. A daemon
+// sleeps most of the time: a small heap is worth more than the few collections that
+// it costs.
+const heapGrowth = 50
+
 // run starts the daemon and returns its exit status.
 func run(opts *options) int {
-	// A daemon sleeps most of the time: a small heap is worth more than the
-	// few collections that it costs.
-	debug.SetGCPercent(50)
+	debug.SetGCPercent(heapGrowth)
 	h := takeOver()
 	defer h.leftBy()
 	back := process.Started()
@@ -147,6 +150,10 @@ func (p *program) hold() int {
 		return exitFailure
 	}
 	first := p.first()
+	if err := p.handed.understand(); err != nil {
+		p.fail(err.Error())
+		return exitFailure
+	}
 	cfg, diags := first.Config, first.Diagnostics
 	if p.handed == nil {
 		log.Info("Configuration file " + opts.configFile)

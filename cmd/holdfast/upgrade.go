@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/handover"
 	"github.com/holdfast-ha/holdfast/internal/privilege"
 	"github.com/holdfast-ha/holdfast/internal/process"
+	"github.com/holdfast-ha/holdfast/internal/sched"
 )
 
 const (
@@ -31,6 +33,8 @@ type handed struct {
 	*process.Inherited
 	state *handover.State
 	later []byte
+	rest  *handover.State // with what state begins with
+	whole chan error      // gets one when that is there
 	late  *time.Timer
 	isUp  atomic.Bool
 }
@@ -46,16 +50,38 @@ func takeOver() *handed {
 	}
 	h := &handed{Inherited: in}
 	h.late = time.AfterFunc(takeOverTime, func() { h.back(fmt.Sprintf("it did not come up within %v", takeOverTime)) })
+	// Adverts wait: no collection of garbage, and before others if that is allowed,
+	// until the daemon has found out how it is to run.
+	debug.SetGCPercent(-1)
+	_ = sched.Apply(sched.Settings{Nice: -20})
 	err := in.Err
 	if err == nil {
-		h.state, h.later, err = handover.Decode(in.State)
+		h.state, err = handover.Begin(in.State)
 	}
 	if err != nil {
 		h.back(err.Error())
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(exitFailure)
 	}
+	h.whole = make(chan error, 1)
+	go func() { // while the configuration is read
+		var err error
+		h.rest, h.later, err = handover.Decode(in.State)
+		h.whole <- err
+	}()
 	return h
+}
+
+// understand waits until all of the state has been read.
+func (h *handed) understand() error {
+	if h == nil {
+		return nil
+	}
+	if err := <-h.whole; err != nil {
+		return err
+	}
+	h.state = h.rest
+	return nil
 }
 
 // back executes the program before again, since this one does not come up. It
@@ -94,6 +120,7 @@ func (h *handed) toDaemon() *daemon.Handed {
 func (h *handed) up() {
 	h.isUp.Store(true)
 	h.late.Stop()
+	debug.SetGCPercent(heapGrowth)
 	h.Done()
 }
 
@@ -196,7 +223,7 @@ func (s *successor) Rehearse(st *handover.State) (version string, err error) {
 }
 
 // Become implements [daemon.Successor].
-func (s *successor) Become(st *handover.State, later *handover.Later, fds []int) error {
+func (s *successor) Become(st *handover.State, later *handover.Later, fds []int, last func()) error {
 	st.Program = s.program()
 	for _, f := range st.Program.PIDFiles {
 		fds = append(fds, f.FD)
@@ -205,7 +232,7 @@ func (s *successor) Become(st *handover.State, later *handover.Later, fds []int)
 	if err != nil {
 		return err
 	}
-	return process.Become(s.path, text, fds)
+	return process.Become(s.path, text, fds, last)
 }
 
 func (s *successor) program() handover.Program {

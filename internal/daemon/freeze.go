@@ -27,7 +27,26 @@ type freezing struct {
 	groups  []handover.Group
 	entries [][][]journal.Entry
 	stack   kernel.StackState
+	last    [][]lastAdvert // of each runner
 	err     error
+}
+
+// lastAdvert is one that leaves a little before its time.
+type lastAdvert struct {
+	m *member
+	a fsm.SendAdvert
+}
+
+func (l *lastAdvert) send() { l.m.send(&l.a) }
+
+// lastAdverts sends what Masters have to say before they are away for a moment. The
+// runners rest.
+func (f *freezing) lastAdverts() {
+	for _, all := range f.last {
+		for i := range all {
+			all[i].send()
+		}
+	}
 }
 
 // freeze brings everybody to rest. The order is that of who asks whom: runners
@@ -36,6 +55,7 @@ func (d *Daemon) freeze() *freezing {
 	f := &freezing{
 		d: d, settle: make(chan struct{}), thawed: make(chan struct{}),
 		groups: make([]handover.Group, len(d.runners)), entries: make([][][]journal.Entry, len(d.runners)),
+		last: make([][]lastAdvert, len(d.runners)),
 	}
 	f.err = f.run()
 	return f
@@ -111,8 +131,13 @@ func (f *freezing) restRunner(i int, r *runner, g *fsm.Group, arrived, saved, re
 	for id, m := range r.members {
 		x := &s.Instances[id]
 		if x.Started && x.State == fsm.Master && !x.Late.Listening {
-			m.send(&fsm.SendAdvert{Priority: x.Priority, Source: x.Source})
 			x.Stats.AdvertsSent++
+			last := lastAdvert{m, fsm.SendAdvert{Priority: x.Priority, Source: x.Source}}
+			if authenticated(m.set.Load().expect) {
+				last.send() // its number has to be part of what is left
+			} else {
+				f.last[i] = append(f.last[i], last)
+			}
 		}
 		entries := m.journal.Entries()
 		f.entries[i] = append(f.entries[i], entries[max(0, len(entries)-f.entriesMax()):])
@@ -204,7 +229,8 @@ func (f *freezing) state() (*handover.State, *handover.Later, []int) {
 func (d *Daemon) collect() *handover.State {
 	now := time.Now()
 	st := &handover.State{
-		From: d.opt.Version, Clock: monotonic(), Config: d.text, Auto: d.auto, Reload: d.again, Standing: d.standing,
+		Beginning: handover.Beginning{From: d.opt.Version, Config: d.text},
+		Clock:     monotonic(), Auto: d.auto, Reload: d.again, Standing: d.standing,
 		Started: fsm.MomentOf(d.started, now), Delayed: fsm.MomentOf(d.delayed, now),
 	}
 	for k, v := range d.verdicts {

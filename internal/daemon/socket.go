@@ -176,9 +176,11 @@ func (s *strangers) note(from netip.Addr, vrid uint8) bool {
 type sockets struct {
 	open map[netio.Spec]*socket
 	left map[netio.Spec]handover.Socket // by an earlier program
-	size func(*socket)                  // gives it its receive buffer
-	log  *logger
-	tell bool
+	// taking: members are being attached one after the other, and begin follows.
+	taking bool
+	size   func(*socket) // gives it its receive buffer
+	log    *logger
+	tell   bool
 }
 
 // get returns the socket for the spec and opens it when there is none.
@@ -203,12 +205,29 @@ func (p *sockets) attach(m *member, s *socket) error {
 	set := m.set.Load()
 	fresh := s.cancel == nil
 	s.routes[set.expect.VRID].Store(&route{m: m, runner: m.runner, id: m.id, expect: set.expect})
+	if p.taking {
+		m.sock.Store(s)
+		return nil
+	}
 	if err := s.filter(); err != nil {
 		return fmt.Errorf("setting the packet filter on %s: %w", s.spec.Interface, err)
 	}
 	m.sock.Store(s)
 	p.size(s)
 	if fresh {
+		s.start()
+	}
+	return nil
+}
+
+// begin makes sockets that were left hear all members that have been attached.
+func (p *sockets) begin() error {
+	p.taking = false
+	for _, s := range p.open {
+		if err := s.filter(); err != nil {
+			return fmt.Errorf("setting the packet filter on %s: %w", s.spec.Interface, err)
+		}
+		p.size(s)
 		s.start()
 	}
 	return nil

@@ -113,6 +113,9 @@ func (d *Daemon) takeOver(h *Handed) error {
 			return err
 		}
 	}
+	if err := d.sockets.begin(); err != nil {
+		return err
+	}
 	for _, r := range d.runners {
 		go r.hands.run()
 		go r.run()
@@ -323,7 +326,7 @@ const verifyPause = 10 * time.Millisecond
 
 // inherit takes sockets that were left; get uses them.
 func (p *sockets) inherit(all []handover.Socket) {
-	p.left = map[netio.Spec]handover.Socket{}
+	p.left, p.taking = map[netio.Spec]handover.Socket{}, true
 	for _, s := range all {
 		p.left[netio.Spec{
 			Interface: s.Interface, Index: s.Index, IPv6: s.IPv6, Proto: s.Proto, Unicast: s.Unicast,

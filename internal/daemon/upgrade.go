@@ -18,9 +18,10 @@ type Successor interface {
 	// Rehearse has it tried whether it would come up with the state, and returns its
 	// version. It may take its time.
 	Rehearse(st *handover.State) (version string, err error)
-	// Become executes it, with the state and the descriptors. It returns only after
-	// an error, and then nothing has changed.
-	Become(st *handover.State, l *handover.Later, fds []int) error
+	// Become executes it, with the state and the descriptors, and calls last at the
+	// last moment before. It returns only after an error, and then nothing has
+	// changed.
+	Become(st *handover.State, l *handover.Later, fds []int, last func()) error
 }
 
 // An upgrade, on a signal, in four parts. The program that is to come is rehearsed
@@ -42,6 +43,8 @@ const (
 	// freezeTries is how often that is tried, and freezeBreak the pause between.
 	freezeTries = 5
 	freezeBreak = 300 * time.Millisecond
+	// hurry is the nice value of those for whom adverts wait.
+	hurry = -20
 	// flushTime is how long the log and the service manager may take.
 	flushTime = 20 * time.Millisecond
 )
@@ -167,21 +170,26 @@ func (d *Daemon) replace() {
 	d.catchUp()
 	u := d.upgrading
 	u.tries++
+	hurried := d.applied
+	hurried.Nice = hurry
+	_ = sched.Apply(hurried) // adverts wait; without the privilege they wait a little longer
 	f := d.freeze()
 	if f.err == nil {
 		st, later, fds := f.state()
 		// A child of this program runs as that was started.
 		plain := sched.Plain()
-		f.err = d.opt.Successor.Become(st, later, fds)
+		f.err = d.opt.Successor.Become(st, later, fds, f.lastAdverts)
 		plain()
 		d.opt.Signals.listen()
 	} else if u.tries < freezeTries {
 		f.thaw()
+		d.tune()
 		d.log.detailf("Upgrade: %v: trying again", f.err)
 		time.AfterFunc(freezeBreak, func() { d.do(d.replace) })
 		return
 	}
 	f.thaw()
+	d.tune()
 	d.goOn()
 	d.upgradeFailed(f.err)
 }

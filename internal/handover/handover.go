@@ -34,13 +34,20 @@ const head = "holdfast handover"
 // ErrFormat is the error of Decode for what no daemon has left.
 var ErrFormat = errors.New("this is no state of a daemon that this release understands")
 
-// State is what cannot wait.
-type State struct {
-	From    string        `json:"from"`  // the release that leaves it
-	Clock   time.Duration `json:"clock"` // CLOCK_MONOTONIC
-	Program Program       `json:"program"`
+// Beginning is what comes first: the configuration can be read while the rest is
+// being decoded.
+type Beginning struct {
+	From    string  `json:"from"` // the release that leaves it
+	Program Program `json:"program"`
 	// Config are the files of the configuration that runs, as they were read.
 	Config map[string][]byte `json:"config"`
+}
+
+// State is what cannot wait.
+type State struct {
+	Beginning `json:"-"` // written on its own, in front
+
+	Clock time.Duration `json:"clock"` // CLOCK_MONOTONIC
 
 	Started  fsm.Moment `json:"started"`
 	Delayed  fsm.Moment `json:"delayed,omitempty"`
@@ -152,6 +159,10 @@ type Mail struct {
 
 // Encode writes a state.
 func Encode(s *State, l *Later) ([]byte, error) {
+	begin, err := json.Marshal(&s.Beginning)
+	if err != nil {
+		return nil, err
+	}
 	urgent, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
@@ -161,30 +172,56 @@ func Encode(s *State, l *Later) ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %d %d %d\n", head, Version, len(urgent), len(later))
+	fmt.Fprintf(&b, "%s %d %d %d %d\n", head, Version, len(begin), len(urgent), len(later))
+	b.Write(begin)
 	b.Write(urgent)
 	b.Write(later)
 	return b.Bytes(), nil
 }
 
-// Decode reads what is urgent of a state, and returns what [DecodeLater] reads.
-func Decode(data []byte) (s *State, later []byte, err error) {
-	line, rest, ok := bytes.Cut(data, []byte("\n"))
-	var version, m, n int
+// parts takes a state apart.
+func parts(data []byte) (begin, urgent, later []byte, err error) {
+	line, rest, ok := bytes.Cut(data[:min(len(data), 128)], []byte("\n"))
+	var version, k, m, n int
 	if !ok {
-		return nil, nil, ErrFormat
+		return nil, nil, nil, ErrFormat
 	}
-	if _, err := fmt.Sscanf(string(line), head+" %d %d %d", &version, &m, &n); err != nil {
-		return nil, nil, ErrFormat
+	if _, err := fmt.Sscanf(string(line), head+" %d %d %d %d", &version, &k, &m, &n); err != nil {
+		return nil, nil, nil, ErrFormat
 	}
+	rest = data[len(line)+1:]
 	switch {
 	case version != Version:
-		return nil, nil, fmt.Errorf("%w: it is of format %d, and not %d", ErrFormat, version, Version)
-	case m < 0 || n < 0 || m > len(rest) || n != len(rest)-m:
-		return nil, nil, fmt.Errorf("%w: it is not whole", ErrFormat)
+		return nil, nil, nil, fmt.Errorf("%w: it is of format %d, and not %d", ErrFormat, version, Version)
+	case k < 0 || m < 0 || n < 0 || k > len(rest) || m > len(rest)-k || n != len(rest)-k-m:
+		return nil, nil, nil, fmt.Errorf("%w: it is not whole", ErrFormat)
 	}
-	s = &State{}
-	if err := json.Unmarshal(rest[:m], s); err != nil {
+	return rest[:k], rest[k : k+m], rest[k+m:], nil
+}
+
+// Begin reads only the Beginning of a state.
+func Begin(data []byte) (*State, error) {
+	begin, _, _, err := parts(data)
+	if err != nil {
+		return nil, err
+	}
+	s := &State{}
+	if err := json.Unmarshal(begin, &s.Beginning); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	return s, nil
+}
+
+// Decode reads what is urgent of a state, and returns what [DecodeLater] reads.
+func Decode(data []byte) (s *State, later []byte, err error) {
+	if s, err = Begin(data); err != nil {
+		return nil, nil, err
+	}
+	_, urgent, later, err := parts(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := json.Unmarshal(urgent, s); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	for i := range s.Groups {
@@ -193,7 +230,7 @@ func Decode(data []byte) (s *State, later []byte, err error) {
 			return nil, nil, fmt.Errorf("%w: group %d has %d members and %d instances", ErrFormat, i, len(g.Members), len(g.Machine.Instances))
 		}
 	}
-	return s, rest[m:], nil
+	return s, later, nil
 }
 
 // DecodeLater reads what is not urgent.

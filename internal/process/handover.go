@@ -132,7 +132,7 @@ func (h *Inherited) Return(why string) error {
 		return errors.New("the program before is not known")
 	}
 	env := append(os.Environ(), fmt.Sprintf("%s=%d,%d", handoverVariable, h.state, h.program), returnedVariable+"="+why)
-	return execute("/proc/self/fd/"+strconv.Itoa(h.program), env, h.fds)
+	return execute("/proc/self/fd/"+strconv.Itoa(h.program), env, h.fds, func() {})
 }
 
 // Done closes what was left, once this program has its own of it.
@@ -146,8 +146,8 @@ func (h *Inherited) Done() {
 // Become executes the program at the path in place of this one: the process goes
 // on with the same number, the descriptors and the state. It returns only if that
 // failed, and then all is as it was, but that signals have to be listened for
-// again.
-func Become(path string, state []byte, fds []int) error {
+// again. Last is called at the last moment before.
+func Become(path string, state []byte, fds []int, last func()) error {
 	memory, err := inMemory(state)
 	if err != nil {
 		return err
@@ -160,11 +160,11 @@ func Become(path string, state []byte, fds []int) error {
 	defer self.Close()
 	m, s := int(memory.Fd()), int(self.Fd())
 	env := append(os.Environ(), fmt.Sprintf("%s=%d,%d", handoverVariable, m, s))
-	return execute(path, env, append([]int{m, s}, fds...))
+	return execute(path, env, append([]int{m, s}, fds...), last)
 }
 
 // execute executes a program that inherits the descriptors.
-func execute(path string, env []string, fds []int) error {
+func execute(path string, env []string, fds []int, last func()) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	undo, err := privilege.Bequeath()
@@ -184,6 +184,7 @@ func execute(path string, env []string, fds []int) error {
 		}
 	}
 	if err == nil {
+		last()
 		err = &os.PathError{Op: "execve", Path: path, Err: unix.Exec(path, os.Args, env)}
 	}
 	for _, fd := range fds {
@@ -236,6 +237,7 @@ func Rehearse(path string, state []byte, limit time.Duration) (version string, e
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
+	_ = unix.Setpriority(unix.PRIO_PROCESS, cmd.Process.Pid, 10) // it has time
 	late := time.AfterFunc(limit, func() { _ = unix.Kill(-cmd.Process.Pid, unix.SIGKILL) })
 	err = cmd.Wait()
 	if !late.Stop() {
