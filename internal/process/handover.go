@@ -135,12 +135,15 @@ func (h *Inherited) Return(why string) error {
 	return execute("/proc/self/fd/"+strconv.Itoa(h.program), env, h.fds, func() {})
 }
 
-// Done closes what was left, once this program has its own of it.
+// Done closes what was left, once this program has its own of it. It does not wait.
 func (h *Inherited) Done() {
-	for _, fd := range h.fds {
-		_ = unix.Close(fd)
-	}
+	fds := h.fds
 	h.fds = nil
+	go func() {
+		for _, fd := range fds {
+			_ = unix.Close(fd)
+		}
+	}()
 }
 
 // Become executes the program at the path in place of this one: the process goes
@@ -160,7 +163,31 @@ func Become(path string, state []byte, fds []int, last func()) error {
 	defer self.Close()
 	m, s := int(memory.Fd()), int(self.Fd())
 	env := append(os.Environ(), fmt.Sprintf("%s=%d,%d", handoverVariable, m, s))
-	return execute(path, env, append([]int{m, s}, fds...), last)
+	fds = append([]int{m, s}, fds...)
+	return execute(path, env, append(fds, slow()...), last)
+}
+
+// slow lists the packet sockets. When one is closed the kernel waits until every
+// processor has passed by, tens of milliseconds; so that execve does not, they stay
+// open, and the successor closes them when it has time.
+func slow() []int {
+	dir, err := os.Open("/proc/self/fd")
+	if err != nil {
+		return nil
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	var fds []int
+	for _, name := range names {
+		fd, err := strconv.Atoi(name)
+		if err != nil || fd < 3 {
+			continue
+		}
+		if domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN); err == nil && domain == unix.AF_PACKET {
+			fds = append(fds, fd)
+		}
+	}
+	return fds
 }
 
 // execute executes a program that inherits the descriptors.
