@@ -22,11 +22,14 @@ import (
 
 const (
 	// rehearsalTime is how long a program may take to say that it would come up.
-	rehearsalTime = 15 * time.Second
+	rehearsalTime = 10 * time.Second
 	// takeOverTime is how long it may take to come up; then the one before is
 	// executed again.
-	takeOverTime = 5 * time.Second
+	takeOverTime = 2 * time.Second
 )
+
+// comingUp is where tests have a program fail that goes on in place of another.
+var comingUp = func() {}
 
 // handed is what this program has been given by the one in whose place it goes on.
 type handed struct {
@@ -81,6 +84,7 @@ func (h *handed) understand() error {
 		return err
 	}
 	h.state = h.rest
+	comingUp()
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -88,21 +89,32 @@ type probe struct {
 	stop       func()
 }
 
-// probing sends datagrams from one node to an address of another, every 10 ms,
-// and waits for the answer of its kernel, that there is no such port.
-func probing(t *testing.T, from *nettest.NS, to string) *probe {
+// probing sends datagrams from one node to an address of another, every 10 ms, which
+// sends them back.
+func probing(t *testing.T, from, at *nettest.NS, to string) *probe {
 	t.Helper()
 	p := &probe{}
-	var conn *net.UDPConn
-	err := from.Do(func() (err error) {
-		conn, err = net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(to), 9)))
-		return err
-	})
+	addr := net.UDPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(to), 7))
+	var conn, echo *net.UDPConn
+	err := at.Do(func() (err error) { echo, err = net.ListenUDP("udp4", addr); return err })
+	if err == nil {
+		err = from.Do(func() (err error) { conn, err = net.DialUDP("udp4", nil, addr); return err })
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	go func() {
+		b := make([]byte, 8)
+		for {
+			n, from, err := echo.ReadFromUDPAddrPort(b)
+			if err != nil {
+				return
+			}
+			_, _ = echo.WriteToUDPAddrPort(b[:n], from)
+		}
+	}()
 	quit, done := make(chan struct{}), make(chan struct{})
-	p.stop = func() { close(quit); <-done; conn.Close() }
+	p.stop = func() { close(quit); <-done; conn.Close(); echo.Close() }
 	go func() {
 		defer close(done)
 		tick := time.NewTicker(10 * time.Millisecond)
@@ -114,14 +126,14 @@ func probing(t *testing.T, from *nettest.NS, to string) *probe {
 				return
 			}
 			p.sent.Add(1)
-			if _, err := conn.Write([]byte("x")); err == nil {
-				_ = conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+			_, err := conn.Write([]byte("x"))
+			if err == nil {
+				_ = conn.SetReadDeadline(time.Now().Add(time.Second))
 				_, err = conn.Read(make([]byte, 1))
-				if strings.Contains(fmt.Sprint(err), "refused") {
-					continue
-				}
 			}
-			p.lost.Add(1)
+			if err != nil {
+				p.lost.Add(1)
+			}
 		}
 	}()
 	return p
@@ -131,6 +143,17 @@ func probing(t *testing.T, from *nettest.NS, to string) *probe {
 func (n *node) descriptors() int {
 	names, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", n.proc.PID()))
 	return len(names)
+}
+
+// hasOpen tells whether a daemon has a file open whose name contains the text.
+func (n *node) hasOpen(text string) bool {
+	names, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", n.proc.PID()))
+	for _, name := range names {
+		if to, err := os.Readlink(name); err == nil && strings.Contains(filepath.Base(to), text) {
+			return true
+		}
+	}
+	return false
 }
 
 // many are so many instances on one interface, with adverts every 100 ms.
@@ -150,7 +173,7 @@ func TestUpgradeOfManyInstances(t *testing.T) {
 	master.waitLogs("Entering MASTER STATE", count)
 	backup := newNode(t, lan.Node(2), many(count, 100)).start()
 	backup.waitLogs("Entering BACKUP STATE", count)
-	pid := master.proc.PID()
+	pid, p := master.proc.PID(), probing(t, lan.Node(2), lan.Node(1), "198.18.1.50")
 	for i := range 3 {
 		master.replaceBySelf()
 		capture := lan.CaptureT(t)
@@ -182,7 +205,11 @@ func TestUpgradeOfManyInstances(t *testing.T) {
 	if master.out.count("Entering MASTER STATE") != count || backup.out.count("Entering MASTER STATE") != 0 {
 		t.Error("there was a hand-over")
 	}
-	if p := master.proc.PID(); p != pid || !master.ns.HasAddr(netip.MustParseAddr("198.18.1.50")) {
+	p.stop()
+	if lost := p.lost.Load(); lost > 0 || p.sent.Load() < 100 {
+		t.Errorf("%d of %d probes lost", lost, p.sent.Load())
+	}
+	if master.proc.PID() != pid || syscall.Kill(pid, 0) != nil || !master.ns.HasAddr(netip.MustParseAddr("198.18.1.50")) {
 		t.Error("the addresses are gone")
 	}
 }
