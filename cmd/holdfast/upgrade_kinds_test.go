@@ -35,8 +35,8 @@ func TestUpgradeKeepsWhatIsTracked(t *testing.T) {
 	}
 	conf := head + fast("VI_1", 51, 100, "notify "+script+"\n track_script {\n chk\n }\n track_file {\n tf\n }", vip)
 	_, n := oneUpgradable(t, conf)
-	n.waitLog("Changing effective priority from 100 to 130")
-	n.waitLog("from 130 to 137")
+	n.waitLog("Changing effective priority from 100 to 107")
+	n.waitLog("from 107 to 137")
 	f, err := os.OpenFile(pipe, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -221,4 +221,24 @@ func pidIn(t *testing.T, path string) (pid int) {
 		t.Fatal(err)
 	}
 	return pid
+}
+
+// A signal that comes at any moment of an upgrade is not lost, and ends nobody.
+func TestUpgradeLosesNoSignal(t *testing.T) {
+	_, n := oneUpgradable(t, fast("VI_1", 51, 100, "", vip))
+	n.signal(process.UpgradeSignal)
+	n.waitLog("and would come up")
+	for k := 0; k < 200 && n.out.count(upgraded) == 0; k++ {
+		n.signal(syscall.SIGUSR2)
+		nettest.Poll(time.Millisecond, func() bool { return false })
+	}
+	n.signal(syscall.SIGHUP)
+	n.waitLog("Reload complete")
+	mustHold(t, n, vip)
+	n.signal(process.UpgradeSignal)
+	n.waitLogs("and would come up", 2)
+	if _, status := n.stop(); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	n.waitAddr(vip, false)
 }

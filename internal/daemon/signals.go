@@ -31,15 +31,10 @@ type Signals struct{ c, ignored chan os.Signal }
 // configuration is being read for the first time would end it otherwise.
 func Listen() *Signals {
 	s := &Signals{c: make(chan os.Signal, 16), ignored: make(chan os.Signal, 1)}
-	s.listen()
-	return s
-}
-
-// listen takes the signals, perhaps again.
-func (s *Signals) listen() {
 	signal.Notify(s.c, sigReload, sigData, sigStats, sigStatsClear, sigJSON, sigUpgrade, syscall.SIGTERM, syscall.SIGINT, syscall.SIGXCPU)
 	signal.Notify(s.ignored, meaningless()...)
 	ignoreReserved()
+	return s
 }
 
 // meaningless are all signals but those that mean something, those of a fault in the

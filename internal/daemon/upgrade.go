@@ -180,7 +180,6 @@ func (d *Daemon) replace() {
 		plain := sched.Plain()
 		f.err = d.opt.Successor.Become(st, later, fds, f.lastAdverts)
 		plain()
-		d.opt.Signals.listen()
 	} else if u.tries < freezeTries {
 		f.thaw()
 		d.tune()

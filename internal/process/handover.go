@@ -6,13 +6,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -148,8 +148,7 @@ func (h *Inherited) Done() {
 
 // Become executes the program at the path in place of this one: the process goes
 // on with the same number, the descriptors and the state. It returns only if that
-// failed, and then all is as it was, but that signals have to be listened for
-// again. Last is called at the last moment before.
+// failed, and then all is as it was. Last is called at the last moment before.
 func Become(path string, state []byte, fds []int, last func()) error {
 	memory, err := inMemory(state)
 	if err != nil {
@@ -199,8 +198,11 @@ func execute(path string, env []string, fds []int, last func()) error {
 		return err
 	}
 	defer undo()
-	// Until the program listens again they would end it.
-	signal.Ignore(unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, JSONSignal, StatsClearSignal, UpgradeSignal)
+	restore, err := holdSignals()
+	if err != nil {
+		return err
+	}
+	defer restore()
 	// Whoever forks meanwhile would give the descriptors away.
 	syscall.ForkLock.Lock()
 	defer syscall.ForkLock.Unlock()
@@ -218,6 +220,25 @@ func execute(path string, env []string, fds []int, last func()) error {
 		unix.CloseOnExec(fd)
 	}
 	return err
+}
+
+// holdSignals keeps those that mean something waiting, on this thread and in what it
+// executes: until the program listens they would end it, and none is to be lost. The
+// Go runtime takes them then on a thread of its own, and package spawn frees the
+// children, which inherit what is held.
+func holdSignals() (restore func(), err error) {
+	var held, old unix.Sigset_t
+	for _, s := range []unix.Signal{
+		unix.SIGHUP, unix.SIGINT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, JSONSignal, StatsClearSignal, UpgradeSignal,
+	} {
+		bit := uint(s) - 1
+		word := uint(unsafe.Sizeof(held.Val[0])) * 8
+		held.Val[bit/word] |= 1 << (bit % word)
+	}
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &held, &old); err != nil {
+		return nil, os.NewSyscallError("sigprocmask", err)
+	}
+	return func() { _ = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil) }, nil
 }
 
 // inMemory is a file in memory that holds the state.
@@ -261,7 +282,7 @@ func Rehearse(path string, state []byte, limit time.Duration) (version string, e
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true},
 		WaitDelay:   time.Second, // for others that have its output
 	}
-	if err := cmd.Start(); err != nil {
+	if err := plainStart(cmd); err != nil {
 		return "", err
 	}
 	_ = unix.Setpriority(unix.PRIO_PROCESS, cmd.Process.Pid, 10) // it has time
@@ -280,6 +301,18 @@ func Rehearse(path string, state []byte, limit time.Duration) (version string, e
 		}
 	}
 	return "", fmt.Errorf("%s is no program that can take over%s", path, said(text))
+}
+
+// plainStart starts a child from which no signal is held.
+func plainStart(cmd *exec.Cmd) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var none, old unix.Sigset_t
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &none, &old); err != nil {
+		return os.NewSyscallError("sigprocmask", err)
+	}
+	defer func() { _ = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil) }()
+	return cmd.Start()
 }
 
 // said is the last line of what was printed.
