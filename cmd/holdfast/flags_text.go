@@ -98,8 +98,8 @@ Information:
   -v, --version                print the version
   -h, --help                   print this
       --signum=FUNCTION        print the number of the signal that asks a
-                                 running daemon to RELOAD, STOP, or write
-                                 DATA, STATS, STATS_CLEAR or JSON
+                                 running daemon to RELOAD, STOP, UPGRADE, or
+                                 write DATA, STATS, STATS_CLEAR or JSON
 
 Only in Holdfast:
       --strict-compat          do as keepalived does wherever that is safe, also
