@@ -60,6 +60,10 @@ const heapGrowth = 50
 // run starts the daemon and returns its exit status.
 func run(opts *options) int {
 	debug.SetGCPercent(heapGrowth)
+	var signals *daemon.Signals
+	if process.TakesOver() {
+		signals = daemon.Listen() // who is told to end must not die of it
+	}
 	h := takeOver()
 	defer h.leftBy()
 	back := process.Started()
@@ -82,7 +86,10 @@ func run(opts *options) int {
 	crashLoudly()
 	p := newProgram(opts)
 	p.handed, p.dir, p.path = h, dir, path
-	p.back, p.entered, p.signals = back, entered, daemon.Listen()
+	p.back, p.entered, p.signals = back, entered, signals
+	if signals == nil {
+		p.signals = daemon.Listen()
+	}
 	defer p.lines.Close(time.Second)
 	return p.hold()
 }

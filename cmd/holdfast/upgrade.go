@@ -117,13 +117,17 @@ func (h *handed) toDaemon() *daemon.Handed {
 	if h == nil {
 		return nil
 	}
-	return &daemon.Handed{State: h.state, Later: h.later, Returned: h.Returned, Up: h.up}
+	return &daemon.Handed{State: h.state, Later: h.later, Returned: h.Returned, Up: h.up, Settled: h.settled}
 }
 
 // up says that there is no way back any more.
 func (h *handed) up() {
 	h.isUp.Store(true)
 	h.late.Stop()
+}
+
+// settled ends what is special about a program that goes on in place of another.
+func (h *handed) settled() {
 	debug.SetGCPercent(heapGrowth)
 	h.Done()
 }

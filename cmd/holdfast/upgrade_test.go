@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -146,8 +147,10 @@ func (n *node) descriptors() int {
 }
 
 // hasOpen tells whether a daemon has a file open whose name contains the text.
-func (n *node) hasOpen(text string) bool {
-	names, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", n.proc.PID()))
+func (n *node) hasOpen(text string) bool { return hasOpen(n.proc.PID(), text) }
+
+func hasOpen(pid int, text string) bool {
+	names, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 	for _, name := range names {
 		if to, err := os.Readlink(name); err == nil && strings.Contains(filepath.Base(to), text) {
 			return true
@@ -173,6 +176,9 @@ func TestUpgradeOfManyInstances(t *testing.T) {
 	master.waitLogs("Entering MASTER STATE", count)
 	backup := newNode(t, lan.Node(2), many(count, 100)).start()
 	backup.waitLogs("Entering BACKUP STATE", count)
+	if err := lan.Node(2).Do(func() error { return exec.Command("ip", "route", "add", "198.18.0.0/16", "dev", "eth0").Run() }); err != nil {
+		t.Fatal(err)
+	}
 	pid, p := master.proc.PID(), probing(t, lan.Node(2), lan.Node(1), "198.18.1.50")
 	for i := range 3 {
 		master.replaceBySelf()

@@ -37,6 +37,9 @@ func Listen() *Signals {
 	return s
 }
 
+// again listens for what was not listened to for a moment.
+func (s *Signals) again() { signal.Notify(s.c, sigReload) }
+
 // meaningless are all signals but those that mean something, those of a fault in the
 // program, those that cannot be caught, and those that do nothing by themselves.
 func meaningless() []os.Signal {

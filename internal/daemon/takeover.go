@@ -20,9 +20,9 @@ type Handed struct {
 	// Returned says why the program that was to take this one's place did not come
 	// up; "": it is this one that was to.
 	Returned string
-	// Up is called once this program has its own of all that was left, and adverts
-	// leave: there is no way back from then on.
-	Up func()
+	// Up is called once adverts leave: there is no way back from then on. Settled is
+	// called once this program has its own of all that was left.
+	Up, Settled func()
 }
 
 // then is when the state was taken, by the clock of this program.
@@ -116,10 +116,13 @@ func (d *Daemon) takeOver(h *Handed) error {
 	if err := d.sockets.begin(); err != nil {
 		return err
 	}
+	d.undo.load()
+	d.accept.claim(d.members, d.monitor.Snapshot().LinkByName)
 	for _, r := range d.runners {
 		go r.hands.run()
 		go r.run()
 	}
+	h.Up()
 	took := time.Since(then)
 	if h.Returned != "" {
 		d.log.alertf("Upgrade: the new program did not come up: %s. Going on as before, with Holdfast %s", h.Returned, d.opt.Version)
@@ -188,7 +191,6 @@ func (d *Daemon) settleIn(h *Handed) {
 	}
 	d.keeper.start()
 	d.keeper.watch(d.members)
-	d.undo.load()
 	d.watch(wantedGroups(d.cfg, d.layout, d.opt.StrictCompat), staticObjects(d.cfg))
 	d.tellBy(d.cfg)
 	for _, p := range d.fifos.pipes {
@@ -198,7 +200,6 @@ func (d *Daemon) settleIn(h *Handed) {
 			}
 		}
 	}
-	d.accept.claim(d.members, d.monitor.Snapshot().LinkByName)
 	go d.virtuals.run()
 	d.standing = d.virtuals.change(d.layout, d.settings())
 	d.static.begin(d.cfg)
@@ -214,7 +215,7 @@ func (d *Daemon) settleIn(h *Handed) {
 			m.runner.ctl.push(control{do: func(time.Time, *fsm.Group) { m.journal.Restore(entries) }})
 		}
 	}
-	h.Up()
+	h.Settled()
 	d.lookout.watch(d.members)
 	d.followAgain(st)
 	d.monitoring(true)

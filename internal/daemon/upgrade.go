@@ -174,12 +174,16 @@ func (d *Daemon) replace() {
 	hurried.Nice = hurry
 	_ = sched.Apply(hurried) // adverts wait; without the privilege they wait a little longer
 	f := d.freeze()
+	if f.err == nil && len(d.opt.Signals.c) > 0 {
+		f.err = errors.New("a signal has come")
+	}
 	if f.err == nil {
 		st, later, fds := f.state()
 		// A child of this program runs as that was started.
 		plain := sched.Plain()
 		f.err = d.opt.Successor.Become(st, later, fds, f.lastAdverts)
 		plain()
+		d.opt.Signals.again()
 	} else if u.tries < freezeTries {
 		f.thaw()
 		d.tune()

@@ -15,21 +15,27 @@ import (
 // no clock of a process means anything to another one. 0: no time.
 type Moment int64
 
+// sameMoment is the moment of saving itself.
+const sameMoment Moment = -1 << 63
+
 // MomentOf is how much later than now a time is.
 func MomentOf(t, now time.Time) Moment {
 	switch {
 	case t.IsZero():
 		return 0
 	case t.Equal(now):
-		return 1
+		return sameMoment
 	}
 	return Moment(t.Sub(now))
 }
 
 // Time is the time when the group was saved at then.
 func (m Moment) Time(then time.Time) time.Time {
-	if m == 0 {
+	switch m {
+	case 0:
 		return time.Time{}
+	case sameMoment:
+		return then
 	}
 	return then.Add(time.Duration(m))
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -51,6 +52,9 @@ type Inherited struct {
 	state, program int   // descriptors
 	fds            []int // all that were left
 }
+
+// TakesOver tells whether TakeOver is going to return something.
+func TakesOver() bool { return os.Getenv(handoverVariable) != "" }
 
 // TakeOver returns what a program before has left; nil: there was none. It has to
 // be called early and once: it also takes the traces out of what children inherit.
@@ -148,7 +152,8 @@ func (h *Inherited) Done() {
 
 // Become executes the program at the path in place of this one: the process goes
 // on with the same number, the descriptors and the state. It returns only if that
-// failed, and then all is as it was. Last is called at the last moment before.
+// failed, and then all is as it was, but that SIGHUP has to be listened for again.
+// Last is called at the last moment before.
 func Become(path string, state []byte, fds []int, last func()) error {
 	memory, err := inMemory(state)
 	if err != nil {
@@ -222,14 +227,17 @@ func execute(path string, env []string, fds []int, last func()) error {
 	return err
 }
 
-// holdSignals keeps those that mean something waiting, on this thread and in what it
-// executes: until the program listens they would end it, and none is to be lost. The
-// Go runtime takes them then on a thread of its own, and package spawn frees the
-// children, which inherit what is held.
+// holdSignals keeps those that ask for something waiting, on this thread and in what
+// it executes, until the program listens. The Go runtime takes them then on a thread
+// of its own, and package spawn frees the children, which inherit what is held. The
+// runtime lets nobody hold what ends programs: SIGHUP is ignored meanwhile, since who
+// takes over compares the configuration anyway, and of SIGTERM and SIGINT the program
+// dies in the few milliseconds until it listens.
 func holdSignals() (restore func(), err error) {
 	var held, old unix.Sigset_t
+	signal.Ignore(unix.SIGHUP)
 	for _, s := range []unix.Signal{
-		unix.SIGHUP, unix.SIGINT, unix.SIGTERM, unix.SIGUSR1, unix.SIGUSR2, JSONSignal, StatsClearSignal, UpgradeSignal,
+		unix.SIGUSR1, unix.SIGUSR2, JSONSignal, StatsClearSignal, UpgradeSignal,
 	} {
 		bit := uint(s) - 1
 		word := uint(unsafe.Sizeof(held.Val[0])) * 8
