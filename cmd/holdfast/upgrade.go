@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -53,13 +54,16 @@ func takeOver() *handed {
 	}
 	h := &handed{Inherited: in}
 	h.late = time.AfterFunc(takeOverTime, func() { h.back(fmt.Sprintf("it did not come up within %v", takeOverTime)) })
-	// Adverts wait: no collection of garbage, and before others if that is allowed,
-	// until the daemon has found out how it is to run.
+	// Adverts wait: no collection of garbage until they leave. That this program runs
+	// before others, if that is allowed, has the one before seen to; it lasts until
+	// the daemon has found out how it is to run.
 	debug.SetGCPercent(-1)
-	_ = sched.Apply(sched.Settings{Nice: -20})
 	err := in.Err
 	if err == nil {
 		h.state, err = handover.Begin(in.State)
+	}
+	if err == nil {
+		sched.Inherit(h.state.Program.Sched)
 	}
 	if err != nil {
 		h.back(err.Error())
@@ -227,6 +231,10 @@ func (s *successor) Rehearse(st *handover.State) (version string, err error) {
 	if err != nil {
 		return "", err
 	}
+	// A child runs as this program was started.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer sched.Plain()()
 	return process.Rehearse(s.path, text, rehearsalTime)
 }
 
@@ -244,7 +252,7 @@ func (s *successor) Become(st *handover.State, later *handover.Later, fds []int,
 }
 
 func (s *successor) program() handover.Program {
-	prog := handover.Program{Path: s.path, Dir: s.dir, Namespace: s.p.entered, Given: uint64(s.p.given)}
+	prog := handover.Program{Path: s.path, Dir: s.dir, Namespace: s.p.entered, Given: uint64(s.p.given), Sched: sched.Started()}
 	for _, f := range s.pids {
 		path, fd, dirs := f.Leave()
 		prog.PIDFiles = append(prog.PIDFiles, handover.PIDFile{Path: path, FD: fd, Dirs: dirs})

@@ -168,8 +168,38 @@ func many(count, priority int) string {
 	return b.String()
 }
 
+// overloaded finds out, until the test ends, for how long this machine lets a process
+// wait that wants to run.
+func overloaded(t *testing.T) (longest func() time.Duration) {
+	var worst atomic.Int64
+	quit := make(chan struct{})
+	t.Cleanup(func() { close(quit) })
+	go func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for last := time.Now(); ; {
+			select {
+			case <-tick.C:
+			case <-quit:
+				return
+			}
+			now := time.Now()
+			worst.Store(max(worst.Load(), int64(now.Sub(last)-5*time.Millisecond)))
+			last = now
+		}
+	}()
+	return func() time.Duration { return time.Duration(worst.Swap(0)) }
+}
+
+// busy is how long a process waits on a machine on which nothing can be measured.
+const busy = 30 * time.Millisecond
+
 func TestUpgradeOfManyInstances(t *testing.T) {
 	nettest.Require(t)
+	if raceDetector {
+		t.Skip("measures time")
+	}
+	waited := overloaded(t)
 	const count = 250
 	lan := nettest.NewLANT(t, 2, nettest.Options{})
 	master := upgradable(t, newNode(t, lan.Node(1), globalDefs("vrrp_garp_master_repeat 1")+many(count, 200))).start()
@@ -182,6 +212,7 @@ func TestUpgradeOfManyInstances(t *testing.T) {
 	pid, p := master.proc.PID(), probing(t, lan.Node(2), lan.Node(1), "198.18.1.50")
 	for i := range 3 {
 		master.replaceBySelf()
+		waited()
 		capture := lan.CaptureT(t)
 		begun := time.Now()
 		nettest.WaitFor(t, 10*time.Second, func() bool { return len(capture.Adverts()) > count }, "adverts")
@@ -198,12 +229,19 @@ func TestUpgradeOfManyInstances(t *testing.T) {
 				t.Log(line)
 			}
 		}
+		late := waited()
+		t.Logf("upgrade %d: longest gap %v; this test was held up for %v", i+1, worst, late)
+		if late > busy {
+			t.Skip("the machine is overloaded")
+		}
+		if worst > 200*time.Millisecond {
+			t.Errorf("no advert of an instance for %v", worst)
+		}
 		for _, a := range adverts {
 			if a.Priority == 0 || a.Src != lan.Prefix4(1).Addr() {
 				t.Fatalf("an advert of priority %d from %v", a.Priority, a.Src)
 			}
 		}
-		t.Logf("upgrade %d: longest gap %v", i+1, worst)
 		if !master.runs(master.program) {
 			t.Error("the program that runs is not the new one")
 		}

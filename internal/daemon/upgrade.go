@@ -179,10 +179,7 @@ func (d *Daemon) replace() {
 	}
 	if f.err == nil {
 		st, later, fds := f.state()
-		// A child of this program runs as that was started.
-		plain := sched.Plain()
 		f.err = d.opt.Successor.Become(st, later, fds, f.lastAdverts)
-		plain()
 		d.opt.Signals.again()
 	} else if u.tries < freezeTries {
 		f.thaw()

@@ -23,6 +23,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/journal"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
 	"github.com/holdfast-ha/holdfast/internal/notify"
+	"github.com/holdfast-ha/holdfast/internal/sched"
 	"github.com/holdfast-ha/holdfast/internal/track"
 )
 
@@ -71,6 +72,8 @@ type Program struct {
 	Namespace string    `json:"namespace,omitempty"` // the network namespace that it has entered
 	PIDFiles  []PIDFile `json:"pid_files,omitempty"`
 	Given     uint64    `json:"given,omitempty"` // capabilities that were given up
+	// Sched is how the process was started, which is not how it runs.
+	Sched *sched.Start `json:"sched,omitempty"`
 }
 
 // PIDFile is one that is locked.
