@@ -108,6 +108,8 @@ Only in Holdfast:
       --least-privilege        keep only the capabilities that the configuration
                                  needs, for good; a reload that needs more is
                                  refused
+      --rehearse               try whether this program could take the place of
+                                 the daemon that starts it, and change nothing
       --record=FILE            write all that happens to FILE, to be replayed in
                                  a test: no passwords, at most 64 MiB
       --config-test-format=F   with -t: text, pretty, json or sarif

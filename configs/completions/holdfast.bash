@@ -61,7 +61,7 @@ _holdfast_options='
 	--use-file -f --config-id -i --all-config -e --config-test -t --dont-fork -n --vrrp -P --pid -p --vrrp_pid -r
 	--umask -u --namespace -s --ignore-sigint --all --dont-release-vrrp -V --address-monitoring -a --snmp -x
 	--snmp-agent-socket -A --log-detail -D --dump-conf -d --log-console -l --no-syslog -G --log-facility -S
-	--version -v --help -h --signum --strict-compat --log-script-output --least-privilege --record
+	--version -v --help -h --signum --strict-compat --log-script-output --least-privilege --rehearse --record
 	--config-test-format --config-test-host --config-test-host-dump --config-diff --explain --release-vips -X
 	--no_bfd -B --dont-release-ipvs -I --dont-respawn -R --checkers_pid -c --bfd_pid -b --core-dump -m
 	--core-dump-pattern -M --check -C --log-file -g --genhash -T'
@@ -100,7 +100,7 @@ _holdfast() {
 		return
 		;;
 	--signum=|--signum)
-		mapfile -t COMPREPLY < <(compgen -W "RELOAD STOP DATA STATS STATS_CLEAR JSON" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "RELOAD STOP DATA STATS STATS_CLEAR JSON UPGRADE" -- "$cur")
 		return
 		;;
 	--config-test-format=|--config-test-format)

@@ -92,19 +92,7 @@ func (d *Daemon) takeOver(h *Handed) error {
 	}
 	d.layout = lay
 	d.countPromoted()
-	for _, w := range wanted {
-		for _, s := range w.sets {
-			for v := range s.vips {
-				d.vips[v] = true
-			}
-		}
-	}
-	for _, c := range st.Carriers {
-		d.carriers[c.Link] = &carrier{seen: c.Seen, isUp: c.Up, polled: c.Polled, flags: c.Flags}
-	}
-	for _, v := range st.Verdicts {
-		d.verdicts[trackKey{v.Kind, v.Name}] = verdict{v.Verdict, v.Value, v.Why}
-	}
+	d.recall(wanted, st)
 	d.reassemble(wanted, groups, st)
 	d.delayCarriers(d.cfg)
 	d.rewire()
@@ -130,6 +118,23 @@ func (d *Daemon) takeOver(h *Handed) error {
 	d.log.infof("Upgrade: going on as Holdfast %s where Holdfast %s has left, %v later", d.opt.Version, st.From, took.Round(100*time.Microsecond))
 	d.settleIn(h)
 	return nil
+}
+
+// recall takes what was known beside the groups.
+func (d *Daemon) recall(wanted []wantedGroup, st *handover.State) {
+	for _, w := range wanted {
+		for _, s := range w.sets {
+			for v := range s.vips {
+				d.vips[v] = true
+			}
+		}
+	}
+	for _, c := range st.Carriers {
+		d.carriers[c.Link] = &carrier{seen: c.Seen, isUp: c.Up, polled: c.Polled, flags: c.Flags}
+	}
+	for _, v := range st.Verdicts {
+		d.verdicts[trackKey{v.Kind, v.Name}] = verdict{v.Verdict, v.Value, v.Why}
+	}
 }
 
 // sameLinks refuses to take over if virtual links would have other names: those

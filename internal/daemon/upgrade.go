@@ -53,7 +53,6 @@ const (
 type upgrading struct {
 	version string // of the program to come
 	tries   int
-	scripts map[string]track.ScriptState
 }
 
 // upgrade begins one.

@@ -184,7 +184,7 @@ func Encode(s *State, l *Later) ([]byte, error) {
 
 // parts takes a state apart.
 func parts(data []byte) (begin, urgent, later []byte, err error) {
-	line, rest, ok := bytes.Cut(data[:min(len(data), 128)], []byte("\n"))
+	line, _, ok := bytes.Cut(data[:min(len(data), 128)], []byte("\n"))
 	var version, k, m, n int
 	if !ok {
 		return nil, nil, nil, ErrFormat
@@ -192,7 +192,7 @@ func parts(data []byte) (begin, urgent, later []byte, err error) {
 	if _, err := fmt.Sscanf(string(line), head+" %d %d %d %d", &version, &k, &m, &n); err != nil {
 		return nil, nil, nil, ErrFormat
 	}
-	rest = data[len(line)+1:]
+	rest := data[len(line)+1:]
 	switch {
 	case version != Version:
 		return nil, nil, nil, fmt.Errorf("%w: it is of format %d, and not %d", ErrFormat, version, Version)
