@@ -24,7 +24,7 @@ func (p *program) dumpCores() (restore func()) {
 	if pattern == "" {
 		return restore
 	}
-	was, err := os.ReadFile(corePatternFile)
+	was, err := p.oldCorePattern()
 	if err == nil {
 		err = setCorePattern(pattern)
 	}
@@ -32,11 +32,22 @@ func (p *program) dumpCores() (restore func()) {
 		p.log.Info("-M: " + err.Error())
 		return restore
 	}
+	p.corePattern = was
 	return func() {
-		if err := setCorePattern(strings.TrimSuffix(string(was), "\n")); err != nil {
+		if err := setCorePattern(was); err != nil {
 			p.log.Info("-M: the core pattern stays " + pattern + ": " + err.Error())
 		}
 	}
+}
+
+// oldCorePattern is what there was before this daemon changed it, also when that was
+// the program in whose place this one goes on.
+func (p *program) oldCorePattern() (string, error) {
+	if p.handed != nil && p.handed.state.Program.CorePattern != "" {
+		return p.handed.state.Program.CorePattern, nil
+	}
+	was, err := os.ReadFile(corePatternFile)
+	return strings.TrimSuffix(string(was), "\n"), err
 }
 
 func setCorePattern(pattern string) error {

@@ -68,6 +68,7 @@ type options struct {
 	strictCompat    bool   // --strict-compat, ours
 	logScriptOutput bool   // --log-script-output, ours
 	leastPrivilege  bool   // --least-privilege, ours
+	rehearse        bool   // --rehearse, ours: only try whether it would come up in place of another
 	record          string // --record, ours: where everything that happens is written
 
 	// notes tell that something given is not served here; main logs them.
@@ -206,6 +207,7 @@ func (c *commandLine) define() {
 	f.BoolVar(&o.logScriptOutput, "log-script-output", false, "")
 	f.BoolVar(&o.leastPrivilege, "least-privilege", false, "")
 	f.StringVar(&o.record, flagRecord, "", "")
+	f.BoolVar(&o.rehearse, process.RehearseFlag, false, "")
 	f.String(flagTestFormat, "", "")
 	f.StringVar(&o.diffOld, flagDiff, "", "")
 	f.StringVar(&o.testHost, flagTestHost, "", "")

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/holdfast-ha/holdfast/internal/process"
 )
 
 // scan goes through the arguments as GNU getopt_long does: options may stand
@@ -95,7 +97,7 @@ func (c *commandLine) find(name string) *pflag.Flag {
 	var found *pflag.Flag
 	n := 0
 	c.flags.VisitAll(func(f *pflag.Flag) {
-		if strings.HasPrefix(f.Name, name) && !strings.HasPrefix(f.Name, testPrefix) && f.Name != flagRecord && f.Name != flagDiff {
+		if strings.HasPrefix(f.Name, name) && !strings.HasPrefix(f.Name, testPrefix) && f.Name != flagRecord && f.Name != flagDiff && f.Name != process.RehearseFlag {
 			found = f
 			n++
 		}

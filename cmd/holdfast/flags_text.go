@@ -102,8 +102,8 @@ Information:
   -v, --version                print the version
   -h, --help                   print this
       --signum=FUNCTION        print the number of the signal that asks a
-                                 running daemon to RELOAD, STOP, or write
-                                 DATA, STATS, STATS_CLEAR or JSON
+                                 running daemon to RELOAD, STOP, UPGRADE, or
+                                 write DATA, STATS, STATS_CLEAR or JSON
 
 Only in Holdfast:
       --strict-compat          do as keepalived does wherever that is safe, also
@@ -112,6 +112,8 @@ Only in Holdfast:
       --least-privilege        keep only the capabilities that the configuration
                                  needs, for good; a reload that needs more is
                                  refused
+      --rehearse               try whether this program could take the place of
+                                 the daemon that starts it, and change nothing
       --record=FILE            write all that happens to FILE, to be replayed in
                                  a test: no passwords, at most 64 MiB
       --config-test-format=F   with -t: text, pretty, json or sarif

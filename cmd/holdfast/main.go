@@ -36,6 +36,9 @@ func main() {
 	if done {
 		os.Exit(exit)
 	}
+	if opts.rehearse {
+		os.Exit(rehearse(&opts))
+	}
 	if opts.testHostDump {
 		os.Exit(dumpHost(&opts))
 	}
@@ -51,20 +54,36 @@ func main() {
 // run starts the daemon and returns its exit status.
 func run(opts *options) int {
 	daemon.KeepSmall()
+	var signals *daemon.Signals
+	if process.TakesOver() {
+		signals = daemon.Listen() // who is told to end must not die of it
+	}
+	h := takeOver()
+	defer h.leftBy()
 	back := process.Started()
-	if !opts.dontFork && back == nil {
+	if !opts.dontFork && back == nil && h == nil {
 		status, err := process.Detach()
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
 		return status
 	}
+	dir, _ := os.Getwd()
+	path, _ := process.Program()
+	entered := process.Entered()
+	if h != nil {
+		dir, path, entered = h.state.Program.Dir, h.state.Program.Path, h.state.Program.Namespace
+	}
 	if !opts.dontFork {
-		absolute(opts)
+		absolute(opts, dir)
 	}
 	crashLoudly(opts.coreDump)
 	p := newProgram(opts)
-	p.back, p.entered, p.signals = back, process.Entered(), daemon.Listen()
+	p.handed, p.dir, p.path = h, dir, path
+	p.back, p.entered, p.signals = back, entered, signals
+	if signals == nil {
+		p.signals = daemon.Listen()
+	}
 	defer p.lines.Close(time.Second)
 	return p.hold()
 }
@@ -80,6 +99,11 @@ type program struct {
 
 	signals *daemon.Signals
 	given   privilege.Set // capabilities that were given up
+
+	path, dir string  // of the program, as it was started
+	handed    *handed // nil: this is a start
+
+	corePattern string // the kernel's, before this daemon has set another
 }
 
 // fail logs why the daemon does not start, and tells whoever started it from a
@@ -93,10 +117,10 @@ func (p *program) fail(text string) {
 
 // absolute makes the names of files independent of the working directory, which
 // a daemon in the background leaves.
-func absolute(opts *options) {
+func absolute(opts *options, dir string) {
 	for _, name := range []*string{&opts.configFile, &opts.pidFile, &opts.vrrpPID, &opts.record} {
-		if path, err := filepath.Abs(*name); err == nil && *name != "" {
-			*name = path
+		if *name != "" && !filepath.IsAbs(*name) {
+			*name = filepath.Join(dir, *name)
 		}
 	}
 }
@@ -118,24 +142,38 @@ func newProgram(opts *options) *program {
 // hold loads the configuration, locks the pid files and runs the daemon.
 func (p *program) hold() int {
 	opts, log := p.opts, p.log
-	banner(log)
-	for _, note := range opts.notes {
-		log.Info(note)
+	if p.handed == nil {
+		banner(log)
+		for _, note := range opts.notes {
+			log.Info(note)
+		}
 	}
 	if err := p.shrink(); err != nil {
 		p.fail(err.Error())
 		return exitFailure
 	}
-	load := p.source()
-	first := load.Read(false)
+	first := p.first()
+	if err := p.handed.understand(); err != nil {
+		p.fail(err.Error())
+		return exitFailure
+	}
 	cfg, diags := first.Config, first.Diagnostics
-	log.Info("Configuration file " + opts.configFile)
+	if p.handed == nil {
+		log.Info("Configuration file " + opts.configFile)
+	}
 	if err := p.settle(cfg); err != nil {
 		return p.outside(err)
 	}
-	defer p.leave()
-	defer p.dumpCores()()
-	daemon.LogDiagnostics(log, diags)
+	restore := p.dumpCores()
+	defer func() {
+		if !p.handed.waiting() { // otherwise the program before goes on
+			restore()
+			p.leave()
+		}
+	}()
+	if p.handed == nil {
+		daemon.LogDiagnostics(log, diags) // otherwise they were logged before
+	}
 	if first.Moving != "" {
 		log.Warn(first.Moving + " is still being written: starting with what it holds now")
 	}
@@ -147,27 +185,20 @@ func (p *program) hold() int {
 		return exit
 	}
 	paths := pidPaths(opts, cfg)
-	pids, err := process.LockPIDFiles(paths...)
+	pids, err := p.pidFiles(paths)
 	if err != nil {
 		return p.notLocked(err)
 	}
-	defer func() { _ = pids.Remove() }()
+	defer func() {
+		if !p.handed.waiting() {
+			_ = pids.Remove()
+		}
+	}()
 	if err := pids.Write(os.Getpid()); err != nil {
 		// They are locked, so nobody else runs; a full disk must cost no address.
 		p.log.Error(strings.ReplaceAll(err.Error(), "\n", "; ") + " - going on, those who look for the daemon there do not find it")
 	}
-	d := daemon.New(cfg, daemon.Options{
-		ConfigFile: opts.configFile, Load: load, Log: log, Detail: opts.detail > 0,
-		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
-		IgnoreInterrupt: opts.ignoreSigint, DumpConfig: opts.dumpConf, Umask: umask(opts, cfg), Version: version,
-		LogScriptOutput: opts.logScriptOutput, LeastPrivilege: opts.leastPrivilege,
-		SNMP: opts.snmp, SNMPSocket: opts.snmpSocket,
-		Product: fmt.Sprintf("Keepalived v%s (Holdfast %s)", compatVersion, version),
-		Record:  opts.record, Started: p.back.Ready, Signals: p.signals,
-		Watchdog:   watchdog(pids),
-		ReplayFile: strings.TrimSuffix(paths[0], ".pid") + ".replay",
-		UndoFile:   strings.TrimSuffix(paths[0], ".pid") + ".undo",
-	})
+	d := daemon.New(cfg, p.options(cfg, first, pids, paths[0]))
 	err = d.Run(context.Background())
 	switch {
 	case errors.Is(err, daemon.ErrPermission):
@@ -179,6 +210,26 @@ func (p *program) hold() int {
 	}
 	log.Info(fmt.Sprintf("Stopped Keepalived v%s (Holdfast %s)", compatVersion, version))
 	return exitOK
+}
+
+// options are what the daemon is told; pidFile is the first of its pid files, beside
+// which it keeps others.
+func (p *program) options(cfg *config.Config, first *daemon.Candidate, pids process.PIDFiles, pidFile string) daemon.Options {
+	opts := p.opts
+	return daemon.Options{
+		ConfigFile: opts.configFile, Load: p.source(), Text: first.Files, Log: p.log, Detail: opts.detail > 0,
+		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
+		IgnoreInterrupt: opts.ignoreSigint, DumpConfig: opts.dumpConf, Umask: umask(opts, cfg), Version: version,
+		LogScriptOutput: opts.logScriptOutput, LeastPrivilege: opts.leastPrivilege,
+		SNMP: opts.snmp, SNMPSocket: opts.snmpSocket,
+		Product: fmt.Sprintf("Keepalived v%s (Holdfast %s)", compatVersion, version),
+		Record:  opts.record, Started: p.back.Ready, Signals: p.signals,
+		Watchdog:   watchdog(pids),
+		ReplayFile: strings.TrimSuffix(pidFile, ".pid") + ".replay",
+		UndoFile:   strings.TrimSuffix(pidFile, ".pid") + ".undo",
+		Successor:  &successor{p: p, path: p.path, dir: p.dir, pids: pids}, ProgramFile: p.path,
+		Handed: p.handed.toDaemon(),
+	}
 }
 
 // watchdog gives the service manager its signs of life. Where it cannot be told,

@@ -64,6 +64,8 @@ type node struct {
 	// before is a shell command that is run first, in a mount namespace that the
 	// daemon is in, too.
 	before string
+	// program is run in place of the test binary.
+	program string
 }
 
 // newNode prepares a daemon with the configuration; start starts it.
@@ -91,6 +93,9 @@ func (n *node) cmd() *exec.Cmd {
 	exe, err := os.Executable()
 	if err != nil {
 		n.t.Fatal(err)
+	}
+	if n.program != "" {
+		exe = n.program
 	}
 	c := exec.Command(exe, n.args...)
 	if n.before != "" {

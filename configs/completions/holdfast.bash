@@ -100,7 +100,7 @@ _holdfast() {
 		return
 		;;
 	--signum=|--signum)
-		mapfile -t COMPREPLY < <(compgen -W "RELOAD STOP DATA STATS STATS_CLEAR JSON" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "RELOAD STOP DATA STATS STATS_CLEAR JSON UPGRADE" -- "$cur")
 		return
 		;;
 	--config-test-format=|--config-test-format)

@@ -23,6 +23,8 @@ type acceptMode struct {
 	vmacs []firewall.VMAC
 	undo  *undoFile // nil: nothing is remembered
 	stale []string  // names of tables that an earlier run may have left
+	// claimed: drops are what an earlier program has set, and were not set here yet.
+	claimed bool
 }
 
 // firewallOptions are what the configuration says of the tables.
@@ -50,6 +52,27 @@ func (a *acceptMode) begin(cfg *config.Config, left string, undo *undoFile, log 
 	if left != a.opt.Table {
 		a.stale = append(a.stale, a.opt.Table)
 	}
+}
+
+// inherit is begin for a program that goes on: the tables are there and stay.
+func (a *acceptMode) inherit(cfg *config.Config, undo *undoFile) {
+	a.opt, a.undo = firewallOptions(&cfg.Global), undo
+}
+
+// claim is hold for all who hold addresses that an earlier program has set: what
+// the tables have to say of them is put in place with the next change, at once.
+func (a *acceptMode) claim(members []*member, link func(string) *kernel.Link) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.drops = map[*member][]firewall.Drop{}
+	for _, m := range members {
+		if set := m.set.Load(); m.state() == fsm.Master {
+			if drops := a.dropsOf(set, addressesOf(set.objects), link); len(drops) > 0 {
+				a.drops[m] = drops
+			}
+		}
+	}
+	a.claimed = len(a.drops) > 0 || a.undo.table() != ""
 }
 
 // sweep removes what an earlier run has left in the tables, which would go on dropping
@@ -86,17 +109,23 @@ func refuses(set *settings) bool {
 // hold has to come before the addresses are set: there is no moment in which
 // packets for them are let in.
 func (a *acceptMode) hold(m *member, addrs []kernel.Address, link func(string) *kernel.Link) error {
-	var drops []firewall.Drop
-	if set := m.set.Load(); refuses(set) {
-		for _, x := range addrs {
-			d := firewall.Drop{Addr: x.Prefix.Addr(), Name: x.Link}
-			if l := link(x.Link); l != nil && (!set.cfg.DontTrackPrimary || a.opt.ByIndex) {
-				d.Index = l.Index
-			}
-			drops = append(drops, d)
-		}
+	return a.change(m, a.dropsOf(m.set.Load(), addrs, link))
+}
+
+// dropsOf is what is to be dropped for the addresses of an instance.
+func (a *acceptMode) dropsOf(set *settings, addrs []kernel.Address, link func(string) *kernel.Link) []firewall.Drop {
+	if !refuses(set) {
+		return nil
 	}
-	return a.change(m, drops)
+	var drops []firewall.Drop
+	for _, x := range addrs {
+		d := firewall.Drop{Addr: x.Prefix.Addr(), Name: x.Link}
+		if l := link(x.Link); l != nil && (!set.cfg.DontTrackPrimary || a.opt.ByIndex) {
+			d.Index = l.Index
+		}
+		drops = append(drops, d)
+	}
+	return drops
 }
 
 // release has to come after the addresses are gone.
@@ -126,9 +155,10 @@ func (a *acceptMode) change(m *member, drops []firewall.Drop) error {
 func (a *acceptMode) fence(vmacs []firewall.VMAC) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if slices.Equal(a.vmacs, vmacs) {
+	if slices.Equal(a.vmacs, vmacs) && !a.claimed {
 		return nil
 	}
+	a.claimed = false
 	was := a.vmacs
 	a.vmacs = vmacs
 	if err := a.apply(); err != nil {

@@ -17,6 +17,7 @@ type sessions struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	ends   map[string]netip.Addr // of each session, the neighbour
+	up     map[string]bool       // sessions that have been up
 }
 
 // trackSessions runs the BFD sessions of the configuration. Those that are
@@ -28,7 +29,7 @@ func (d *Daemon) trackSessions(cfg *config.Config) {
 			return
 		}
 		ctx, cancel := context.WithCancel(context.Background())
-		s := &sessions{cancel: cancel, done: make(chan struct{}), peers: bfd.New(bfd.Options{
+		s := &sessions{cancel: cancel, done: make(chan struct{}), up: map[string]bool{}, peers: bfd.New(bfd.Options{
 			State: func(name string, c bfd.Changed) { d.do(func() { d.sessionChanged(name, c) }) },
 			Log: func(detail bool, text string) {
 				if detail {
@@ -91,6 +92,7 @@ func (d *Daemon) sessionChanged(name string, c bfd.Changed) {
 	if !known {
 		return
 	}
+	d.sessions.up[name] = d.sessions.up[name] || c.To == bfd.Up
 	k := trackKey{fsm.TrackBFD, name}
 	v := verdict{verdict: fsm.Good, why: "BFD session " + name + " is up"}
 	word := "UP"

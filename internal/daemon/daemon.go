@@ -53,6 +53,15 @@ type Options struct {
 	// Signals is what Listen returned at the beginning of the program.
 	Signals  *Signals
 	Watchdog Watchdog
+	// Text are the files of the configuration, as they were read.
+	Text map[string][]byte
+	// Successor is what the program may be replaced by while it runs, and
+	// ProgramFile what log lines call it; nil: by nothing.
+	Successor   Successor
+	ProgramFile string
+	// Handed is what an earlier program has left, in whose place this one goes on;
+	// nil: this is a start.
+	Handed *Handed
 	// Started is called when addresses are being watched over.
 	Started func() error
 	Log     *slog.Logger
@@ -64,6 +73,8 @@ type Daemon struct {
 	opt Options
 	log *logger
 	cfg *config.Config
+	// text are the files of cfg, as they were read.
+	text map[string][]byte
 
 	todo    *queue[func()] // what the manager is to do next; any goroutine
 	monitor *kernel.Monitor
@@ -117,7 +128,9 @@ type Daemon struct {
 	planned   *planned // what reload_time_file says; nil: there is none
 	reloads   int      // so many have been asked for and begun
 	reloading bool
-	again     bool // a reload was asked for while one was under way
+	upgrading *upgrading // nil: no upgrade is under way
+	renew     bool       // an upgrade was asked for during a reload
+	again     bool       // a reload was asked for while one was under way
 	dog       watchdog
 	started   time.Time
 	delayed   time.Time // end of the start delay
@@ -127,7 +140,7 @@ type Daemon struct {
 // New makes a daemon that is to run the configuration; it opens nothing.
 func New(cfg *config.Config, opt Options) *Daemon {
 	d := &Daemon{
-		opt: opt, cfg: cfg, log: &logger{opt.Log}, todo: newQueue[func()](),
+		opt: opt, cfg: cfg, text: opt.Text, log: &logger{opt.Log}, todo: newQueue[func()](),
 		links: map[string]*kernel.Link{}, carriers: map[string]*carrier{}, openProbe: openProbe,
 		promoted: map[string]int{}, vips: map[netip.Addr]bool{},
 		scripts: map[string]*scriptTracker{}, verdicts: map[trackKey]verdict{}, watchers: map[trackKey][]watch{},
@@ -146,23 +159,32 @@ func (d *Daemon) do(f func()) { d.todo.push(f) }
 func (d *Daemon) Run(ctx context.Context) error {
 	signals := d.opt.Signals
 	defer signals.close()
-	if !d.startup(ctx, signals) {
-		return nil
+	handed := d.opt.Handed
+	if handed == nil {
+		if !d.startup(ctx, signals) {
+			return nil
+		}
+		d.log.infof("Starting VRRP child process, pid=%d", os.Getpid())
 	}
-	d.log.infof("Starting VRRP child process, pid=%d", os.Getpid())
 	background, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if err := d.open(background); err != nil {
 		return err
 	}
 	defer d.close()
-	if err := d.begin(); err != nil {
-		return err
-	}
-	d.saveConfig()
-	d.log.infof("Startup complete")
-	if d.opt.DumpConfig {
-		d.logData()
+	if handed != nil {
+		if err := d.takeOver(handed); err != nil {
+			return err
+		}
+	} else {
+		if err := d.begin(); err != nil {
+			return err
+		}
+		d.saveConfig()
+		d.log.infof("Startup complete")
+		if d.opt.DumpConfig {
+			d.logData()
+		}
 	}
 	process.Ready(d.status())
 	if err := d.opt.Started(); err != nil {
@@ -353,6 +375,8 @@ func (d *Daemon) signal(s os.Signal) (stop bool) {
 		d.writeStats(true)
 	case sigJSON:
 		d.writeJSON()
+	case sigUpgrade:
+		d.upgrade()
 	case syscall.SIGXCPU:
 		d.rest()
 	}

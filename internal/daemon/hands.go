@@ -24,6 +24,7 @@ type job struct {
 	source  netip.Addr
 	notify  *stateNote
 	reached chan struct{} // closed when all before it has been done
+	until   chan struct{} // what comes after that waits for it; nil: for nothing
 }
 
 // kernelTimeout bounds one request to the kernel: a stuck one must not stay in
@@ -96,5 +97,8 @@ func (d *Daemon) work(j job) {
 		d.notifyState(j.m, j.notify)
 	case j.reached != nil:
 		close(j.reached)
+		if j.until != nil {
+			<-j.until
+		}
 	}
 }

@@ -21,17 +21,22 @@ func (a *arrangement) place(lay *layout) {
 		}
 	}
 	d.layout = lay
+	d.countPromoted()
+	known := d.standing
+	d.standing = d.virtuals.change(lay, d.settings())
+	d.awaited = slices.DeleteFunc(slices.Clone(d.standing), func(s kernel.Standing) bool {
+		return slices.ContainsFunc(known, func(k kernel.Standing) bool { return k.Index == s.Index && k.Virtual == s.Virtual })
+	})
+}
+
+// countPromoted counts by link the instances that want its secondaries promoted.
+func (d *Daemon) countPromoted() {
 	d.promoted = map[string]int{}
 	for _, c := range d.cfg.Instances {
 		if c.PromoteSecondaries && c.Interface != "" {
 			d.promoted[c.Interface]++
 		}
 	}
-	known := d.standing
-	d.standing = d.virtuals.change(lay, d.settings())
-	d.awaited = slices.DeleteFunc(slices.Clone(d.standing), func(s kernel.Standing) bool {
-		return slices.ContainsFunc(known, func(k kernel.Standing) bool { return k.Index == s.Index && k.Virtual == s.Virtual })
-	})
 }
 
 // settings are those that are wanted besides what virtual links need.

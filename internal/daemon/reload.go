@@ -28,6 +28,8 @@ type Candidate struct {
 	// Moving is a file of it that somebody was still writing; "": none. What
 	// was read may then be half of something.
 	Moving string
+	// Files are those that were read.
+	Files map[string][]byte
 }
 
 // Read reads the configuration, and waits for those who are writing its files.
@@ -36,6 +38,7 @@ func (s Source) Read(check bool) *Candidate {
 	c := &Candidate{}
 	c.Moving = settled.Read(context.Background(), config.System().ReadFile, func(r *settled.Reader) {
 		c.Config, c.Diagnostics = s(r.ReadFile, false)
+		c.Files = r.Files()
 		if check {
 			_, c.Tested = s(r.ReadFile, true)
 		}
@@ -46,6 +49,10 @@ func (s Source) Read(check bool) *Candidate {
 // reload reads the configuration beside the running one, on a goroutine of its
 // own: a large file delays nothing. Requests that come meanwhile become one.
 func (d *Daemon) reload() {
+	if d.upgrading != nil {
+		d.again = true
+		return
+	}
 	if d.reloading {
 		d.log.detailf("Reload already in progress, request queued")
 		d.again = true
@@ -98,6 +105,7 @@ func (d *Daemon) reloaded(c *Candidate, diff *Difference) {
 	} else if err := d.change(c.Config); err != nil {
 		d.log.alertf("The new configuration cannot be put in place: %v. Keeping the one that runs.", err)
 	} else {
+		d.text = c.Files
 		d.log.infof("Reload: %s", diff.Summary())
 		d.saveConfig()
 		d.saveData("post")
@@ -109,6 +117,9 @@ func (d *Daemon) reloaded(c *Candidate, diff *Difference) {
 		d.again = false
 		d.log.detailf("Processing queued reload")
 		d.reload()
+	} else if d.renew {
+		d.renew = false
+		d.upgrade()
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	sigStats      = syscall.SIGUSR2
 	sigStatsClear = process.StatsClearSignal
 	sigJSON       = process.JSONSignal
+	sigUpgrade    = process.UpgradeSignal
 )
 
 // Signals delivers those that mean something; the others that would end the
@@ -30,17 +31,20 @@ type Signals struct{ c, ignored chan os.Signal }
 // configuration is being read for the first time would end it otherwise.
 func Listen() *Signals {
 	s := &Signals{c: make(chan os.Signal, 16), ignored: make(chan os.Signal, 1)}
-	signal.Notify(s.c, sigReload, sigData, sigStats, sigStatsClear, sigJSON, syscall.SIGTERM, syscall.SIGINT, syscall.SIGXCPU)
+	signal.Notify(s.c, sigReload, sigData, sigStats, sigStatsClear, sigJSON, sigUpgrade, syscall.SIGTERM, syscall.SIGINT, syscall.SIGXCPU)
 	signal.Notify(s.ignored, meaningless()...)
 	ignoreReserved()
 	return s
 }
 
+// again listens for what was not listened to for a moment.
+func (s *Signals) again() { signal.Notify(s.c, sigReload) }
+
 // meaningless are all signals but those that mean something, those of a fault in the
 // program, those that cannot be caught, and those that do nothing by themselves.
 func meaningless() []os.Signal {
 	left := map[syscall.Signal]bool{
-		sigReload: true, sigData: true, sigStats: true, sigStatsClear: true, sigJSON: true,
+		sigReload: true, sigData: true, sigStats: true, sigStatsClear: true, sigJSON: true, sigUpgrade: true,
 		syscall.SIGTERM: true, syscall.SIGINT: true, syscall.SIGXCPU: true,
 		syscall.SIGILL: true, syscall.SIGFPE: true, syscall.SIGSEGV: true, syscall.SIGBUS: true,
 		syscall.SIGKILL: true, syscall.SIGSTOP: true,

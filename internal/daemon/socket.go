@@ -12,6 +12,7 @@ import (
 
 	"github.com/holdfast-ha/holdfast/internal/advert"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
+	"github.com/holdfast-ha/holdfast/internal/handover"
 	"github.com/holdfast-ha/holdfast/internal/netio"
 )
 
@@ -47,9 +48,13 @@ func openSocket(spec netio.Spec, tell bool, log *logger) (*socket, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newSocket(spec, conn, tell, log), nil
+}
+
+func newSocket(spec netio.Spec, conn *netio.Conn, tell bool, log *logger) *socket {
 	s := &socket{spec: spec, conn: conn, log: log, done: make(chan struct{})}
 	s.tell.Store(tell)
-	return s, nil
+	return s
 }
 
 // filter lets the kernel drop what no instance here could want.
@@ -170,9 +175,12 @@ func (s *strangers) note(from netip.Addr, vrid uint8) bool {
 // sockets are the open sockets, of the manager's goroutine.
 type sockets struct {
 	open map[netio.Spec]*socket
-	size func(*socket) // gives it its receive buffer
-	log  *logger
-	tell bool
+	left map[netio.Spec]handover.Socket // by an earlier program
+	// taking: members are being attached one after the other, and begin follows.
+	taking bool
+	size   func(*socket) // gives it its receive buffer
+	log    *logger
+	tell   bool
 }
 
 // get returns the socket for the spec and opens it when there is none.
@@ -180,7 +188,10 @@ func (p *sockets) get(spec netio.Spec) (*socket, error) {
 	if s := p.open[spec]; s != nil {
 		return s, nil
 	}
-	s, err := openSocket(spec, p.tell, p.log)
+	s, err := p.adopt(spec)
+	if s == nil && err == nil {
+		s, err = openSocket(spec, p.tell, p.log)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the advert socket on %s: %w", spec.Interface, err)
 	}
@@ -194,12 +205,29 @@ func (p *sockets) attach(m *member, s *socket) error {
 	set := m.set.Load()
 	fresh := s.cancel == nil
 	s.routes[set.expect.VRID].Store(&route{m: m, runner: m.runner, id: m.id, expect: set.expect})
+	if p.taking {
+		m.sock.Store(s)
+		return nil
+	}
 	if err := s.filter(); err != nil {
 		return fmt.Errorf("setting the packet filter on %s: %w", s.spec.Interface, err)
 	}
 	m.sock.Store(s)
 	p.size(s)
 	if fresh {
+		s.start()
+	}
+	return nil
+}
+
+// begin makes sockets that were left hear all members that have been attached.
+func (p *sockets) begin() error {
+	p.taking = false
+	for _, s := range p.open {
+		if err := s.filter(); err != nil {
+			return fmt.Errorf("setting the packet filter on %s: %w", s.spec.Interface, err)
+		}
+		p.size(s)
 		s.start()
 	}
 	return nil

@@ -85,6 +85,13 @@ func (f *undoFile) save(u kernel.Undo) { f.change(func(t *undoText) { t.Undo = u
 // saveTable remembers that the nftables tables are there; "": they are not.
 func (f *undoFile) saveTable(name string) { f.change(func(t *undoText) { t.Table = name }) }
 
+// table is the name of the nftables tables that are there; "": they are not.
+func (f *undoFile) table() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now.Table
+}
+
 // before is what a setting of an interface was before it was changed.
 func (f *undoFile) before(link, name string) int {
 	f.mu.Lock()

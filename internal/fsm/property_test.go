@@ -1,8 +1,10 @@
 package fsm
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +66,7 @@ type world struct {
 	now     time.Time
 	frozen  map[*Spec]Spec // specifications as they were when they were given
 	history []string
+	reborn  bool // the twin has been saved and restored, and is at each step
 }
 
 func newWorld(t *rapid.T, name string) *world {
@@ -95,12 +98,19 @@ func (d *world) spec(t *rapid.T, i int) *Spec {
 
 // step gives an event and checks all that can be said about what follows.
 func (d *world) step(t *rapid.T, id ID, ev Event) {
+	if d.reborn || rapid.IntRange(0, 19).Draw(t, "reborn") == 0 {
+		d.rebirth(t)
+	}
 	before := d.views()
 	wake, _ := d.g.Wake()
 	outs := d.g.Step(d.now, id, ev)
 	d.note(id, ev, outs)
 	d.w.saw(d.g, ev, outs)
-	if got, want := render(outs), render(d.twin.Step(d.now, id, ev)); got != want {
+	twin := d.twin.Step(d.now, id, ev)
+	if d.reborn { // complaints that were logged are forgotten
+		outs, twin = withoutLogs(outs), withoutLogs(twin)
+	}
+	if got, want := render(outs), render(twin); got != want {
 		t.Fatalf("the same twice is not the same:\n%s\n\n%s", got, want)
 	}
 	if _, ok := ev.(AdvertRejected); ok {
@@ -110,6 +120,31 @@ func (d *world) step(t *rapid.T, id ID, ev Event) {
 	if len(d.w.errs) > 0 {
 		t.Fatalf("%s\n\nin this world:\n%s", strings.Join(d.w.errs, "\n"), strings.Join(d.history, "\n"))
 	}
+}
+
+// rebirth makes the twin one that was saved and restored, through its text.
+func (d *world) rebirth(t *rapid.T) {
+	text, err := json.Marshal(d.twin.Save(d.now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s SavedGroup
+	if err := json.Unmarshal(text, &s); err != nil {
+		t.Fatal(err)
+	}
+	var specs []*Spec
+	for _, m := range d.twin.instances {
+		specs = append(specs, m.spec)
+	}
+	twin := NewGroup(d.twin.name, specs...)
+	if err := twin.Restore(d.now, &s); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	d.twin, d.reborn = twin, true
+}
+
+func withoutLogs(outs []Out) []Out {
+	return slices.DeleteFunc(slices.Clone(outs), func(o Out) bool { _, ok := o.Action.(Log); return ok })
 }
 
 // checkRejected finds what a rejected advert has changed besides counters.
@@ -321,7 +356,7 @@ func TestPropertiesOfJoining(t *testing.T) {
 			g.Adopt(1, b.Carry()[0])
 			return g
 		}
-		both := &world{now: other.now, frozen: d.frozen, g: join(d.g, other.g), twin: join(d.twin, other.twin)}
+		both := &world{now: other.now, frozen: d.frozen, g: join(d.g, other.g), twin: join(d.twin, other.twin), reborn: d.reborn || other.reborn}
 		both.w = &watcher{
 			of: append(d.w.of, other.w.of...), joined: true,
 			strict: d.w.strict || other.w.strict, silent: later(d.w.silent, other.w.silent),

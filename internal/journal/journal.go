@@ -185,3 +185,18 @@ func (j *Journal) Entries() []Entry {
 	}
 	return all
 }
+
+// Restore puts entries that another journal had into an empty one, but for the
+// rejected adverts.
+func (j *Journal) Restore(entries []Entry) {
+	for _, e := range entries {
+		switch e.Kind {
+		case State, Priority:
+			j.changes.add(e, keep)
+		case Script:
+			j.failed.add(e, scripts)
+		case Suspicion:
+			j.rivals.add(e, rivals)
+		}
+	}
+}

@@ -129,6 +129,15 @@ func (h *Holder) Held() []Object {
 	return out
 }
 
+// Assume makes a holder that holds nothing hold objects that the holder of another
+// program has set, without a look at the kernel: Check tells whether they are there.
+func (h *Holder) Assume(objects []Object) {
+	for _, o := range distinct(objects) {
+		h.held = append(h.held, holding{Object: o, standing: sure})
+	}
+	slices.SortStableFunc(h.held, func(x, y holding) int { return int(x.Kind()) - int(y.Kind()) })
+}
+
 // Addresses returns the addresses among what is held.
 func (h *Holder) Addresses() []Address {
 	var out []Address

@@ -31,5 +31,8 @@ func Join(index int, group netip.Addr) (*Membership, error) {
 	return &Membership{fd}, nil
 }
 
+// FD returns the descriptor of its socket.
+func (m *Membership) FD() int { return m.fd }
+
 // Leave leaves the group.
 func (m *Membership) Leave() { unix.Close(m.fd) }

@@ -153,3 +153,41 @@ func With(set Set, f func() error) error {
 	}()
 	return f()
 }
+
+// Bequeath makes the calling thread, which must be locked, leave what it is
+// permitted to the program that it executes next; undo takes that back. To a
+// program of root nothing has to be left: the kernel gives it what it may have at
+// most, and it has to give up again itself what this one has given up, unless
+// NoNewPrivileges or Bound has seen to that.
+func Bequeath() (undo func(), err error) {
+	undo = func() {}
+	if os.Geteuid() == 0 {
+		return undo, nil
+	}
+	var before sets
+	if err := before.get(); err != nil {
+		return undo, err
+	}
+	if before.permitted() == 0 {
+		return undo, nil
+	}
+	more := before
+	more[0].Inheritable, more[1].Inheritable = before[0].Permitted, before[1].Permitted
+	if err := more.set(); err != nil {
+		return undo, fmt.Errorf("leave capabilities to the next program: %w", err)
+	}
+	undo = func() {
+		_ = unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
+		_ = before.set() // it takes no privilege to give something up
+	}
+	for i := range uintptr(64) {
+		if before.permitted()&(1<<i) == 0 {
+			continue
+		}
+		if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, i, 0, 0); err != nil {
+			undo()
+			return func() {}, fmt.Errorf("leave capabilities to the next program: %w", os.NewSyscallError("prctl", err))
+		}
+	}
+	return undo, nil
+}

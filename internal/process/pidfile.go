@@ -112,6 +112,22 @@ func lockFile(f *os.File, path string) error {
 	return nil
 }
 
+// Leave returns what another program needs to hold the file on: the lock is that of
+// the open file.
+func (p *PIDFile) Leave() (path string, fd int, dirs []string) {
+	return p.path, int(p.file.Fd()), p.dirs
+}
+
+// InheritPIDFile holds a file on that another program has locked. The descriptor
+// stays the caller's.
+func InheritPIDFile(path string, fd int, dirs []string) (*PIDFile, error) {
+	dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, fmt.Errorf("pid file %s: %w", path, os.NewSyscallError("dup", err))
+	}
+	return &PIDFile{path: path, file: os.NewFile(uintptr(dup), path), dirs: dirs}, nil
+}
+
 // Held reports whether a process holds a pid file by its lock.
 func Held(path string) (bool, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)

@@ -65,6 +65,17 @@ func (r *Reader) ReadFile(path string) ([]byte, error) {
 	return f.data, f.err
 }
 
+// Files returns what was read, without what could not be.
+func (r *Reader) Files() map[string][]byte {
+	all := make(map[string][]byte, len(r.files))
+	for path, f := range r.files {
+		if f.err == nil {
+			all[path] = f.data
+		}
+	}
+	return all
+}
+
 // moving names the first file that is not now what it was when it was read, or
 // that somebody is writing; "": all are settled.
 func (r *Reader) moving() (path string, open bool) {
