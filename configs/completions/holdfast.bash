@@ -62,9 +62,9 @@ _holdfast_options='
 	--umask -u --namespace -s --ignore-sigint --all --core-dump -m --core-dump-pattern -M --dont-release-vrrp -V
 	--address-monitoring -a --snmp -x --snmp-agent-socket -A --log-detail -D --dump-conf -d --log-console -l
 	--no-syslog -G --log-facility -S --version -v --help -h --signum --strict-compat --log-script-output
-	--least-privilege --record --config-test-format --config-test-host --config-test-host-dump --config-diff
-	--explain --release-vips -X --no_bfd -B --dont-release-ipvs -I --dont-respawn -R --checkers_pid -c --bfd_pid
-	-b --check -C --log-file -g --genhash -T'
+	--least-privilege --rehearse --record --config-test-format --config-test-host --config-test-host-dump
+	--config-diff --explain --release-vips -X --no_bfd -B --dont-release-ipvs -I --dont-respawn -R --checkers_pid
+	-c --bfd_pid -b --check -C --log-file -g --genhash -T'
 
 _holdfast() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=

@@ -123,6 +123,7 @@ func look(r *runner, now time.Time, g *fsm.Group, views []view, q question) {
 // writeData writes keepalived.data and the file of keepalived's parent process,
 // which those expect who collect both.
 func (d *Daemon) writeData() {
+	defer d.roomy()()
 	sv := d.survey(question{past: !d.opt.StrictCompat})
 	data := sv.data()
 	if !d.opt.StrictCompat {
@@ -151,12 +152,14 @@ func (d *Daemon) logData() {
 // writeStats writes keepalived.stats; clearAfter sets the counters to zero in
 // the moment in which they are read, so that nothing is counted twice or never.
 func (d *Daemon) writeStats(clearAfter bool) {
+	defer d.roomy()()
 	instances := d.survey(question{clearAfter: clearAfter}).instances()
 	d.write(d.dumpPath(d.cfg.Global.More.StatsDumpFile, dump.StatsFile), dump.StatsPieces(instances))
 }
 
 // writeJSON writes keepalived.json, unless there are no instances.
 func (d *Daemon) writeJSON() {
+	defer d.roomy()()
 	sv := d.survey(question{})
 	data := dump.Data{Instances: sv.instances(), Processes: sv.processes()}
 	if len(data.Instances) == 0 {
@@ -164,6 +167,15 @@ func (d *Daemon) writeJSON() {
 	}
 	version := d.cfg.Global.More.JSONVersion
 	d.write(d.dumpPath(d.cfg.Global.More.JSONDumpFile, dump.JSONFile), data.JSONPieces(version))
+}
+
+// roomy gives the heap room until what it returns is called, if there is much to
+// tell.
+func (d *Daemon) roomy() (done func()) {
+	if len(d.members) < manyObjects {
+		return func() {}
+	}
+	return roomy()
 }
 
 // dumpPath is where stats_dump_file or json_dump_file want a dump. keepalived takes
@@ -178,8 +190,9 @@ func (d *Daemon) dumpPath(configured, usual string) string {
 // write has a file made of what was collected. Rendering and writing may take
 // their time: the manager is not there.
 func (d *Daemon) write(path string, text iter.Seq[[]byte]) {
-	umask := d.opt.Umask
+	umask, done := d.opt.Umask, d.roomy()
 	d.files.write(path, func() {
+		defer done()
 		if err := dump.WriteFile(path, text, umask); err != nil {
 			d.log.infof("%v", err)
 		}

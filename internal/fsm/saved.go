@@ -136,6 +136,7 @@ type SavedLate struct {
 type SavedCrowd struct {
 	Answers  int        `json:"answers,omitempty"`
 	Obeyed   netip.Addr `json:"obeyed,omitzero"`
+	Rank     uint8      `json:"rank,omitempty"` // of the one that is obeyed
 	Goodbyes int        `json:"goodbyes,omitempty"`
 	Deadline Moment     `json:"deadline,omitempty"`
 	Priority uint8      `json:"priority,omitempty"`
@@ -177,7 +178,7 @@ func (m *instance) save(now time.Time) SavedInstance {
 		},
 		Late: SavedLate{Listening: m.late.listening, Back: m.late.back, Deaf: m.late.deaf, Waits: m.late.waits},
 		Crowd: SavedCrowd{
-			Answers: m.crowd.answers, Obeyed: m.crowd.obeyed, Goodbyes: m.crowd.goodbyes,
+			Answers: m.crowd.answers, Obeyed: m.crowd.obeyed, Rank: m.crowd.rank, Goodbyes: m.crowd.goodbyes,
 			Deadline: at(m.crowd.deadline), Priority: m.crowd.priority,
 		},
 		Stats: m.stats,
@@ -270,7 +271,7 @@ func (m *instance) restoreFrom(then time.Time, s *SavedInstance) error {
 	}
 	m.late = lateness{listening: s.Late.Listening, back: s.Late.Back, deaf: s.Late.Deaf, waits: s.Late.Waits}
 	m.crowd = crowd{
-		answers: s.Crowd.Answers, obeyed: s.Crowd.Obeyed, goodbyes: s.Crowd.Goodbyes,
+		answers: s.Crowd.Answers, obeyed: s.Crowd.Obeyed, rank: s.Crowd.Rank, goodbyes: s.Crowd.Goodbyes,
 		deadline: s.Crowd.Deadline.Time(then), priority: s.Crowd.Priority,
 	}
 	for _, c := range s.Changes {
