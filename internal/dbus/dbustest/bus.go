@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -19,9 +20,10 @@ import (
 type Bus struct {
 	Address string
 
-	tb   testing.TB
-	conf string
-	cmd  *exec.Cmd
+	tb    testing.TB
+	conf  string
+	cmd   *exec.Cmd
+	ended chan struct{}
 }
 
 const config = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -62,7 +64,21 @@ func (b *Bus) Run() {
 	b.tb.Helper()
 	b.cmd = exec.Command("dbus-daemon", "--nofork", "--nopidfile", "--config-file="+b.conf)
 	b.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := b.cmd.Start(); err != nil {
+	started, ended := make(chan error), make(chan struct{})
+	b.ended = ended
+	go func(cmd *exec.Cmd) {
+		// It is killed when the thread ends that has started it, and threads end
+		// in tests that enter namespaces.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(ended)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+	}(b.cmd)
+	if err := <-started; err != nil {
 		b.tb.Fatal(err)
 	}
 	nettest.WaitFor(b.tb, 10*time.Second, func() bool {
@@ -77,7 +93,7 @@ func (b *Bus) Run() {
 // Kill ends the bus at once.
 func (b *Bus) Kill() {
 	_ = b.cmd.Process.Kill()
-	_ = b.cmd.Wait()
+	<-b.ended
 }
 
 // Signal sends a signal to the bus.
