@@ -55,10 +55,10 @@ func main() {
 func run(opts *options) int {
 	daemon.KeepSmall()
 	var signals *daemon.Signals
-	if process.TakesOver() {
+	if process.TakesOver() || process.HasKept() {
 		signals = daemon.Listen() // who is told to end must not die of it
 	}
-	h := takeOver()
+	h := takeOver(opts)
 	defer h.leftBy()
 	back := process.Started()
 	if !opts.dontFork && back == nil && h == nil {
@@ -71,8 +71,10 @@ func run(opts *options) int {
 	dir, _ := os.Getwd()
 	path, _ := process.Program()
 	entered := process.Entered()
-	if h != nil {
+	if h != nil && !h.restarted {
 		dir, path, entered = h.state.Program.Dir, h.state.Program.Path, h.state.Program.Namespace
+	} else if h != nil {
+		h.Entered = entered
 	}
 	if !opts.dontFork {
 		absolute(opts, dir)
@@ -109,6 +111,10 @@ type program struct {
 // fail logs why the daemon does not start, and tells whoever started it from a
 // terminal: with syslog alone they would see nothing.
 func (p *program) fail(text string) {
+	if p.kept() && p.handed.waiting() {
+		p.handed.why = cmp.Or(p.handed.why, text) // said by the start that follows
+		return
+	}
 	p.log.Error(text)
 	if !p.opts.logConsole || !p.opts.dontFork {
 		fmt.Fprintln(os.Stderr, text)
@@ -142,7 +148,7 @@ func newProgram(opts *options) *program {
 // hold loads the configuration, locks the pid files and runs the daemon.
 func (p *program) hold() int {
 	opts, log := p.opts, p.log
-	if p.handed == nil {
+	if !p.replaces() {
 		banner(log)
 		for _, note := range opts.notes {
 			log.Info(note)
@@ -164,10 +170,15 @@ func (p *program) hold() int {
 	if err := p.settle(cfg); err != nil {
 		return p.outside(err)
 	}
+	if why := process.NotTaken(); why != "" {
+		log.Error("Restart: what the program before has left cannot be taken: " + why + ": starting anew")
+	}
 	restore := p.dumpCores()
 	defer func() {
-		if !p.handed.waiting() { // otherwise the program before goes on
+		if !p.handed.waiting() || p.kept() { // otherwise the program before goes on
 			restore()
+		}
+		if !p.handed.waiting() { // and otherwise this one starts anew
 			p.leave()
 		}
 	}()
@@ -177,7 +188,10 @@ func (p *program) hold() int {
 	if first.Moving != "" {
 		log.Warn(first.Moving + " is still being written: starting with what it holds now")
 	}
-	if diags.Fatal() {
+	if diags.Fatal() && p.kept() {
+		p.fail("the configuration that ran cannot be run")
+		return exitFailure
+	} else if diags.Fatal() {
 		return p.refused(diags)
 	}
 	if exit, err := p.lock(cfg); err != nil {
@@ -190,7 +204,7 @@ func (p *program) hold() int {
 		return p.notLocked(err)
 	}
 	defer func() {
-		if !p.handed.waiting() {
+		if !p.handed.waiting() || p.kept() {
 			_ = pids.Remove()
 		}
 	}()
@@ -215,7 +229,7 @@ func (p *program) hold() int {
 // options are what the daemon is told; pidFile is the first of its pid files, beside
 // which it keeps others.
 func (p *program) options(cfg *config.Config, first *daemon.Candidate, pids process.PIDFiles, pidFile string) daemon.Options {
-	opts := p.opts
+	opts, next := p.opts, successor{p: p, path: p.path, dir: p.dir, pids: pids}
 	return daemon.Options{
 		ConfigFile: opts.configFile, Load: p.source(), Text: first.Files, Log: p.log, Detail: opts.detail > 0,
 		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
@@ -227,8 +241,8 @@ func (p *program) options(cfg *config.Config, first *daemon.Candidate, pids proc
 		Watchdog:   watchdog(pids),
 		ReplayFile: strings.TrimSuffix(pidFile, ".pid") + ".replay",
 		UndoFile:   strings.TrimSuffix(pidFile, ".pid") + ".undo",
-		Successor:  &successor{p: p, path: p.path, dir: p.dir, pids: pids}, ProgramFile: p.path,
-		Handed: p.handed.toDaemon(),
+		Successor:  &next, ProgramFile: p.path,
+		Handed: p.handed.toDaemon(), Store: newStore(next),
 	}
 }
 

@@ -18,6 +18,9 @@ func (p *program) settle(cfg *config.Config) error {
 		p.log.Info("Changing syslog ident to " + ident)
 		p.lines.SetIdent(ident)
 	}
+	if err := p.sameSpace(ns); err != nil {
+		return err
+	}
 	switch {
 	case ns == p.entered:
 	case p.entered != "":
