@@ -170,28 +170,14 @@ func (p *program) hold() int {
 	if err := p.settle(cfg); err != nil {
 		return p.outside(err)
 	}
-	if why := process.NotTaken(); why != "" {
-		log.Error("Restart: what the program before has left cannot be taken: " + why + ": starting anew")
-	}
-	restore := p.dumpCores()
-	defer func() {
-		if !p.handed.waiting() || p.kept() { // otherwise the program before goes on
-			restore()
-		}
-		if !p.handed.waiting() { // and otherwise this one starts anew
-			p.leave()
-		}
-	}()
+	defer p.putBack(p.dumpCores())
 	if p.handed == nil {
 		daemon.LogDiagnostics(log, diags) // otherwise they were logged before
 	}
 	if first.Moving != "" {
 		log.Warn(first.Moving + " is still being written: starting with what it holds now")
 	}
-	if diags.Fatal() && p.kept() {
-		p.fail("the configuration that ran cannot be run")
-		return exitFailure
-	} else if diags.Fatal() {
+	if diags.Fatal() {
 		return p.refused(diags)
 	}
 	if exit, err := p.lock(cfg); err != nil {
@@ -203,11 +189,7 @@ func (p *program) hold() int {
 	if err != nil {
 		return p.notLocked(err)
 	}
-	defer func() {
-		if !p.handed.waiting() || p.kept() {
-			_ = pids.Remove()
-		}
-	}()
+	defer p.unlock(pids)
 	if err := pids.Write(os.Getpid()); err != nil {
 		// They are locked, so nobody else runs; a full disk must cost no address.
 		p.log.Error(strings.ReplaceAll(err.Error(), "\n", "; ") + " - going on, those who look for the daemon there do not find it")
@@ -224,6 +206,24 @@ func (p *program) hold() int {
 	}
 	log.Info(fmt.Sprintf("Stopped Keepalived v%s (Holdfast %s)", compatVersion, version))
 	return exitOK
+}
+
+// putBack puts back at the end what dumpCores has changed, and leaves the network
+// namespace.
+func (p *program) putBack(restore func()) {
+	if !p.handed.waiting() || p.kept() { // otherwise the program before goes on
+		restore()
+	}
+	if !p.handed.waiting() { // otherwise a program goes on here
+		p.leave()
+	}
+}
+
+// unlock gives up the pid files at the end.
+func (p *program) unlock(pids process.PIDFiles) {
+	if !p.handed.waiting() || p.kept() {
+		_ = pids.Remove()
+	}
 }
 
 // options are what the daemon is told; pidFile is the first of its pid files, beside
@@ -289,6 +289,10 @@ func text(c []int8) string {
 // refused says that the daemon does not start, and gives the status that
 // service managers know.
 func (p *program) refused(diags config.Diagnostics) int {
+	if p.kept() {
+		p.fail("the configuration that ran cannot be run")
+		return exitFailure
+	}
 	if !p.opts.logConsole || !p.opts.dontFork {
 		_ = diags.Write(os.Stderr)
 	}

@@ -29,6 +29,9 @@ func (p *program) settle(cfg *config.Config) error {
 		return process.EnterNetNS(ns, p.back)
 	}
 	p.lines.Start()
+	if why := process.NotTaken(); why != "" {
+		p.log.Error("Restart: what the program before has left cannot be taken: " + why + ": starting anew")
+	}
 	return nil
 }
 

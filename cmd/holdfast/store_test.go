@@ -225,6 +225,48 @@ func TestRestartWithKeptDescriptors(t *testing.T) {
 	a.waitAddr(vip, false)
 }
 
+func TestRestartOfManyInstances(t *testing.T) {
+	nettest.Require(t)
+	if raceDetector {
+		t.Skip("measures time")
+	}
+	const count = 250
+	lan, k, waited := nettest.NewLANT(t, 2, nettest.Options{}), newKeeper(t), overloaded(t)
+	master := k.service(newNode(t, lan.Node(1), globalDefs("vrrp_garp_master_repeat 1")+many(count, 200)), "64").start()
+	master.waitLogs("Entering MASTER STATE", count)
+	backup := newNode(t, lan.Node(2), many(count, 100)).start()
+	backup.waitLogs("Entering BACKUP STATE", count)
+	for range 3 {
+		waited()
+		capture := lan.CaptureT(t)
+		begun := time.Now()
+		nettest.WaitFor(t, 10*time.Second, func() bool { return len(capture.Adverts()) > count }, "adverts")
+		master.stop()
+		master = k.next(master)
+		master.waitLog(restarted)
+		since := time.Now()
+		nettest.WaitFor(t, 10*time.Second, func() bool { return time.Since(since) > time.Second }, "a second")
+		adverts, end := capture.Adverts(), time.Now()
+		var worst time.Duration
+		for vrid := 1; vrid <= count; vrid++ {
+			worst = max(worst, longestSilence(advertsOf(adverts, uint8(vrid)), begun.Add(150*time.Millisecond), end, lan.Prefix4(1).Addr()))
+		}
+		late := waited()
+		t.Logf("longest gap %v; this test was held up for %v", worst, late)
+		if late > busy {
+			t.Skip("the machine is overloaded")
+		}
+		for _, a := range adverts {
+			if a.Priority == 0 || a.Src != lan.Prefix4(1).Addr() {
+				t.Fatalf("an advert of priority %d from %v", a.Priority, a.Src)
+			}
+		}
+	}
+	if strings.Contains(master.out.String(), "Entering") || backup.out.count("Entering MASTER STATE") != 0 {
+		t.Error("there was a hand-over")
+	}
+}
+
 // Whatever is not a restart, or not one with room for all, is a stop as ever.
 func TestStopWithKeptDescriptors(t *testing.T) {
 	nettest.Require(t)

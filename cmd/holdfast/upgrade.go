@@ -152,9 +152,11 @@ func (h *handed) toDaemon() *daemon.Handed {
 // up says that there is no way back any more.
 func (h *handed) up() {
 	h.isUp.Store(true)
-	if h.late != nil {
-		h.late.Stop()
+	if h.restarted {
+		h.Taken()
+		return
 	}
+	h.late.Stop()
 }
 
 // settled ends what is special about a program that goes on in place of another.

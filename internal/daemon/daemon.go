@@ -281,7 +281,7 @@ func (d *Daemon) open(ctx context.Context) error {
 
 func (d *Daemon) close() {
 	if d.left {
-		return // the end of the program does it, and nobody rests until then in vain
+		return // all rest, and the end of the program closes everything
 	}
 	d.pacing.stop()
 	_ = d.garp.Close()

@@ -248,6 +248,10 @@ func (h *Inherited) Find(f File) (fd int, ok bool) {
 	return fd, ok
 }
 
+// Taken makes the state worth nothing for whoever starts after this program: what it
+// goes on to do is not in it.
+func (h *Inherited) Taken() { _ = unix.Ftruncate(h.state, 0) }
+
 // PassOn has the program that is about to be executed in this process get the same
 // from FromManager.
 func (h *Inherited) PassOn() {

@@ -31,6 +31,8 @@ func TestRestartWithoutHandOver(t *testing.T) {
 	before := masters()
 	p.begin(t)
 	for i := range 5 {
+		since := time.Now()
+		nettest.WaitFor(t, 10*time.Second, func() bool { return time.Since(since) > 3*advert }, "some adverts")
 		pid := a.Show("holdfast", "MainPID")
 		begun := time.Now()
 		a.Run("systemctl", "restart", "keepalived")
