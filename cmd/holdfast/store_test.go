@@ -354,8 +354,17 @@ func TestRestartInNamespace(t *testing.T) {
 	for range 2 {
 		n.stop()
 		mustHold(t, n, vip)
+		state, err := unix.Dup(int(k.state().Fd()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(state)
 		n = k.next(n)
 		n.waitLog(restarted)
+		var st unix.Stat_t
+		if err := unix.Fstat(state, &st); err != nil || st.Size != 0 {
+			t.Errorf("the state has still %d bytes (%v): it could be taken twice", st.Size, err)
+		}
 		nettest.WaitFor(t, 10*time.Second, func() bool { return k.kept() == 0 && !n.hasOpen("memfd:") }, "nothing left open")
 	}
 	n.stop()

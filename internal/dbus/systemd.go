@@ -40,7 +40,7 @@ func RestartRoom(ctx context.Context) (int, error) {
 }
 
 func restartRoom(ctx context.Context) (int, error) {
-	conn, err := connect(ctx, godbus.NewDefaultHandler())
+	conn, err := connect(ctx, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -1,6 +1,7 @@
 package system
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -77,4 +78,36 @@ func TestRestartWithoutHandOver(t *testing.T) {
 	if out := b.Run("journalctl", "-o", "cat", "-t", "Keepalived_vrrp"); !strings.Contains(out, "gave up mastership (priority 0)") {
 		t.Error("a stop sends no priority 0")
 	}
+}
+
+// The same as an ordinary user, who has a directory of its own for its files.
+func TestRestartAsOrdinaryUser(t *testing.T) {
+	Require(t)
+	const unit = "holdfast-unprivileged"
+	text, err := os.ReadFile("../../configs/systemd/" + unit + ".service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lan := nettest.NewLANT(t, 1, nettest.Options{})
+	n := installed(t, lan, map[string]string{
+		confFile: conf(150, ""),
+		"/etc/systemd/system/" + unit + ".service":                string(text),
+		"/etc/systemd/system/" + unit + ".service.d/restart.conf": "[Service]\nFileDescriptorStoreMax=512\nRuntimeDirectoryPreserve=restart\n",
+	})
+	n.Run("systemctl", "stop", "keepalived")
+	n.Run("systemctl", "start", unit)
+	n.holds(true)
+	capture := lan.CaptureT(t)
+	n.Run("systemctl", "restart", unit)
+	if out := n.Run("journalctl", "-o", "cat", "-u", unit); strings.Count(out, "Restart: going on as") != 1 {
+		t.Errorf("it has not gone on:\n%s", out)
+	}
+	n.waitShow(unit, "NFileDescriptorStore", "0")
+	for _, x := range capture.Adverts() {
+		if x.Priority == 0 {
+			t.Error("an advert of priority 0")
+		}
+	}
+	n.Run("systemctl", "stop", unit)
+	n.holds(false)
 }
