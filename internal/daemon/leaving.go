@@ -32,7 +32,7 @@ type Store interface {
 // mayLeave finds out, after SIGTERM, whether to leave everything in place for the next
 // program; false: it is to be given up, now.
 func (d *Daemon) mayLeave(s os.Signal) bool {
-	if s != syscall.SIGTERM || d.opt.Store == nil || d.upgrading != nil || d.reloading || d.opt.KeepOnStop {
+	if s != syscall.SIGTERM || d.opt.Store == nil || d.upgrading != nil || d.reloading {
 		return false
 	}
 	d.upgrading = &upgrading{
