@@ -354,7 +354,7 @@ func TestRestartInNamespace(t *testing.T) {
 	for range 2 {
 		n.stop()
 		mustHold(t, n, vip)
-		state, err := unix.Dup(int(k.state().Fd()))
+		state, err := unix.FcntlInt(k.state().Fd(), unix.F_DUPFD_CLOEXEC, 3)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -91,10 +91,13 @@ func TestRestartAsOrdinaryUser(t *testing.T) {
 	lan := nettest.NewLANT(t, 1, nettest.Options{})
 	n := installed(t, lan, map[string]string{
 		confFile: conf(150, ""),
+		"/etc/default/keepalived":                                 "DAEMON_ARGS=\"-D\"\n",
 		"/etc/systemd/system/" + unit + ".service":                string(text),
 		"/etc/systemd/system/" + unit + ".service.d/restart.conf": "[Service]\nFileDescriptorStoreMax=512\nRuntimeDirectoryPreserve=restart\n",
 	})
 	n.Run("systemctl", "stop", "keepalived")
+	// The bus turns away whom it cannot look up, and nothing here knows dynamic users.
+	n.Run("useradd", "--system", "holdfast")
 	n.Run("systemctl", "start", unit)
 	n.holds(true)
 	capture := lan.CaptureT(t)
