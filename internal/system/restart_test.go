@@ -90,8 +90,8 @@ func TestRestartAsOrdinaryUser(t *testing.T) {
 	}
 	lan := nettest.NewLANT(t, 1, nettest.Options{})
 	n := installed(t, lan, map[string]string{
-		confFile: conf(150, ""),
-		"/etc/default/keepalived":                                 "DAEMON_ARGS=\"-D\"\n",
+		confFile:                  conf(150, ""),
+		"/etc/default/keepalived": "DAEMON_ARGS=\"-D\"\n",
 		"/etc/systemd/system/" + unit + ".service":                string(text),
 		"/etc/systemd/system/" + unit + ".service.d/restart.conf": "[Service]\nFileDescriptorStoreMax=512\nRuntimeDirectoryPreserve=restart\n",
 	})
