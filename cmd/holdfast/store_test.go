@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ type keeper struct {
 	t     *testing.T
 	path  string
 	conn  *net.UnixConn
-	deaf  bool // takes messages and never says so
+	deaf  atomic.Bool // takes messages and never says so
 	mu    sync.Mutex
 	names []string
 	files []*os.File
@@ -101,7 +102,7 @@ func (k *keeper) take(text string, fds []int) {
 		return
 	case strings.HasPrefix(text, "FDSTOREREMOVE=1\n"):
 		k.remove(name)
-	case text == "BARRIER=1" && k.deaf:
+	case text == "BARRIER=1" && k.deaf.Load():
 		return
 	}
 	for _, fd := range fds {
@@ -135,18 +136,19 @@ func (k *keeper) state() *os.File {
 
 // service makes the daemon one of this service manager.
 func (k *keeper) service(n *node, room string) *node {
-	n.env = []string{"NOTIFY_SOCKET=" + k.path, answersRoom + "=" + room}
+	// The race detector would sleep for a second at the end.
+	n.env = []string{"NOTIFY_SOCKET=" + k.path, answersRoom + "=" + room, "GORACE=atexit_sleep_ms=0"}
 	return n
 }
 
 // next starts the service again, with what was kept.
 func (k *keeper) next(n *node) *node {
-	k.mu.Lock()
+	k.mu.Lock() // nothing is closed before it has been passed on
+	defer k.mu.Unlock()
 	next := &node{
 		t: n.t, ns: n.ns, dir: n.dir, args: n.args, out: &output{}, files: slices.Clone(k.files), before: cmp.Or(n.before, ":") + " && export LISTEN_PID=$$",
 		env: append(slices.Clone(n.env), fmt.Sprintf("LISTEN_FDS=%d", len(k.files)), "LISTEN_FDNAMES="+strings.Join(k.names, ":")),
 	}
-	k.mu.Unlock()
 	return next.start()
 }
 
@@ -282,7 +284,7 @@ func TestStopWithKeptDescriptors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			lan, k := nettest.NewLANT(t, 2, nettest.Options{}), newKeeper(t)
-			k.deaf = c.deaf
+			k.deaf.Store(c.deaf)
 			n := k.service(newNode(t, lan.Node(1), fast("VI_1", 51, 200, "", vip)), c.room).start()
 			n.waitAddr(vip, true)
 			b := newNode(t, lan.Node(2), fast("VI_1", 51, 100, "", vip)).start()
