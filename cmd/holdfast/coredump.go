@@ -43,7 +43,7 @@ func (p *program) dumpCores() (restore func()) {
 // oldCorePattern is what there was before this daemon changed it, also when that was
 // the program in whose place this one goes on.
 func (p *program) oldCorePattern() (string, error) {
-	if p.handed != nil && p.handed.state.Program.CorePattern != "" {
+	if p.replaces() && p.handed.state.Program.CorePattern != "" {
 		return p.handed.state.Program.CorePattern, nil
 	}
 	was, err := os.ReadFile(corePatternFile)

@@ -55,10 +55,10 @@ func main() {
 func run(opts *options) int {
 	daemon.KeepSmall()
 	var signals *daemon.Signals
-	if process.TakesOver() {
+	if process.TakesOver() || process.HasKept() {
 		signals = daemon.Listen() // who is told to end must not die of it
 	}
-	h := takeOver()
+	h := takeOver(opts)
 	defer h.leftBy()
 	back := process.Started()
 	if !opts.dontFork && back == nil && h == nil {
@@ -71,8 +71,10 @@ func run(opts *options) int {
 	dir, _ := os.Getwd()
 	path, _ := process.Program()
 	entered := process.Entered()
-	if h != nil {
+	if h != nil && !h.restarted {
 		dir, path, entered = h.state.Program.Dir, h.state.Program.Path, h.state.Program.Namespace
+	} else if h != nil {
+		h.Entered = entered
 	}
 	if !opts.dontFork {
 		absolute(opts, dir)
@@ -109,6 +111,10 @@ type program struct {
 // fail logs why the daemon does not start, and tells whoever started it from a
 // terminal: with syslog alone they would see nothing.
 func (p *program) fail(text string) {
+	if p.kept() && p.handed.waiting() {
+		p.handed.why = cmp.Or(p.handed.why, text) // said by the start that follows
+		return
+	}
 	p.log.Error(text)
 	if !p.opts.logConsole || !p.opts.dontFork {
 		fmt.Fprintln(os.Stderr, text)
@@ -142,7 +148,7 @@ func newProgram(opts *options) *program {
 // hold loads the configuration, locks the pid files and runs the daemon.
 func (p *program) hold() int {
 	opts, log := p.opts, p.log
-	if p.handed == nil {
+	if !p.replaces() {
 		banner(log)
 		for _, note := range opts.notes {
 			log.Info(note)
@@ -164,13 +170,7 @@ func (p *program) hold() int {
 	if err := p.settle(cfg); err != nil {
 		return p.outside(err)
 	}
-	restore := p.dumpCores()
-	defer func() {
-		if !p.handed.waiting() { // otherwise the program before goes on
-			restore()
-			p.leave()
-		}
-	}()
+	defer p.putBack(p.dumpCores())
 	if p.handed == nil {
 		daemon.LogDiagnostics(log, diags) // otherwise they were logged before
 	}
@@ -189,11 +189,7 @@ func (p *program) hold() int {
 	if err != nil {
 		return p.notLocked(err)
 	}
-	defer func() {
-		if !p.handed.waiting() {
-			_ = pids.Remove()
-		}
-	}()
+	defer p.unlock(pids)
 	if err := pids.Write(os.Getpid()); err != nil {
 		// They are locked, so nobody else runs; a full disk must cost no address.
 		p.log.Error(strings.ReplaceAll(err.Error(), "\n", "; ") + " - going on, those who look for the daemon there do not find it")
@@ -212,10 +208,28 @@ func (p *program) hold() int {
 	return exitOK
 }
 
+// putBack puts back at the end what dumpCores has changed, and leaves the network
+// namespace.
+func (p *program) putBack(restore func()) {
+	if !p.handed.waiting() || p.kept() { // otherwise the program before goes on
+		restore()
+	}
+	if !p.handed.waiting() { // otherwise a program goes on here
+		p.leave()
+	}
+}
+
+// unlock gives up the pid files at the end.
+func (p *program) unlock(pids process.PIDFiles) {
+	if !p.handed.waiting() || p.kept() {
+		_ = pids.Remove()
+	}
+}
+
 // options are what the daemon is told; pidFile is the first of its pid files, beside
 // which it keeps others.
 func (p *program) options(cfg *config.Config, first *daemon.Candidate, pids process.PIDFiles, pidFile string) daemon.Options {
-	opts := p.opts
+	opts, next := p.opts, successor{p: p, path: p.path, dir: p.dir, pids: pids}
 	return daemon.Options{
 		ConfigFile: opts.configFile, Load: p.source(), Text: first.Files, Log: p.log, Detail: opts.detail > 0,
 		StrictCompat: opts.strictCompat, KeepOnStop: opts.keepVRRP, LogAddresses: opts.addressMonitoring,
@@ -227,8 +241,8 @@ func (p *program) options(cfg *config.Config, first *daemon.Candidate, pids proc
 		Watchdog:   watchdog(pids),
 		ReplayFile: strings.TrimSuffix(pidFile, ".pid") + ".replay",
 		UndoFile:   strings.TrimSuffix(pidFile, ".pid") + ".undo",
-		Successor:  &successor{p: p, path: p.path, dir: p.dir, pids: pids}, ProgramFile: p.path,
-		Handed: p.handed.toDaemon(),
+		Successor:  &next, ProgramFile: p.path,
+		Handed: p.handed.toDaemon(), Store: newStore(next),
 	}
 }
 
@@ -275,6 +289,10 @@ func text(c []int8) string {
 // refused says that the daemon does not start, and gives the status that
 // service managers know.
 func (p *program) refused(diags config.Diagnostics) int {
+	if p.kept() {
+		p.fail("the configuration that ran cannot be run")
+		return exitFailure
+	}
 	if !p.opts.logConsole || !p.opts.dontFork {
 		_ = diags.Write(os.Stderr)
 	}

@@ -18,6 +18,9 @@ func (p *program) settle(cfg *config.Config) error {
 		p.log.Info("Changing syslog ident to " + ident)
 		p.lines.SetIdent(ident)
 	}
+	if err := p.sameSpace(ns); err != nil {
+		return err
+	}
 	switch {
 	case ns == p.entered:
 	case p.entered != "":
@@ -26,6 +29,9 @@ func (p *program) settle(cfg *config.Config) error {
 		return process.EnterNetNS(ns, p.back)
 	}
 	p.lines.Start()
+	if why := process.NotTaken(); why != "" {
+		p.log.Error("Restart: what the program before has left cannot be taken: " + why + ": starting anew")
+	}
 	return nil
 }
 

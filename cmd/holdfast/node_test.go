@@ -64,6 +64,7 @@ type node struct {
 	// before is a shell command that is run first, in a mount namespace that the
 	// daemon is in, too.
 	before string
+	files  []*os.File // from descriptor 3 on
 	// program is run in place of the test binary.
 	program string
 }
@@ -103,7 +104,7 @@ func (n *node) cmd() *exec.Cmd {
 	}
 	c.Env = append(os.Environ(), asDaemon+"=1", "TMPDIR="+n.dir)
 	c.Env = append(c.Env, n.env...)
-	c.Stderr, c.Stdout = n.out, n.out
+	c.Stderr, c.Stdout, c.ExtraFiles = n.out, n.out, n.files
 	return c
 }
 

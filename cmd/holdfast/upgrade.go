@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,28 +42,37 @@ type handed struct {
 	whole chan error      // gets one when that is there
 	late  *time.Timer
 	isUp  atomic.Bool
+	// restarted: the service manager has kept it, for a start of the service.
+	restarted bool
+	why       string // this program does not come up; only if restarted
 }
 
 // waiting tells whether this program may still go back.
 func (h *handed) waiting() bool { return h != nil && !h.isUp.Load() }
 
 // takeOver finds out whether this program goes on in place of another one.
-func takeOver() *handed {
+func takeOver(opts *options) *handed {
 	in := process.TakeOver()
-	if in == nil {
+	h := &handed{Inherited: in}
+	if in != nil {
+		h.late = time.AfterFunc(takeOverTime, func() { h.back(fmt.Sprintf("it did not come up within %v", takeOverTime)) })
+	} else if in = process.FromManager(); in != nil {
+		h.Inherited, h.restarted = in, true
+	} else {
 		return nil
 	}
-	h := &handed{Inherited: in}
-	h.late = time.AfterFunc(takeOverTime, func() { h.back(fmt.Sprintf("it did not come up within %v", takeOverTime)) })
 	// Adverts wait: no collection of garbage until they leave. That this program runs
 	// before others, if that is allowed, has the one before seen to; it lasts until
 	// the daemon has found out how it is to run.
 	debug.SetGCPercent(-1)
 	err := in.Err
+	if h.restarted && !opts.dontFork {
+		err = errors.New("this program is to go to the background")
+	}
 	if err == nil {
 		h.state, err = handover.Begin(in.State)
 	}
-	if err == nil {
+	if err == nil && !h.restarted {
 		sched.Inherit(h.state.Program.Sched)
 	}
 	if err != nil {
@@ -89,13 +99,20 @@ func (h *handed) understand() error {
 	}
 	h.state = h.rest
 	comingUp()
+	if h.restarted {
+		return h.fits()
+	}
 	return nil
 }
 
 // back executes the program before again, since this one does not come up. It
 // returns if that is not possible.
 func (h *handed) back(why string) {
-	if err := h.Return(why); err != nil {
+	instead := h.Return
+	if h.restarted {
+		instead = h.StartAnew // there is no program before
+	}
+	if err := instead(why); err != nil {
 		fmt.Fprintf(os.Stderr, "%s; going back: %v\n", why, err)
 	}
 }
@@ -106,14 +123,22 @@ func (h *handed) leftBy() {
 		return
 	}
 	if x := recover(); x != nil {
-		if h.late.Stop() {
+		if h.ends() {
 			h.back(fmt.Sprintf("panic: %v", x))
 		}
 		panic(x)
 	}
-	if h.late.Stop() {
-		h.back("it ended at once, for the reason that its log tells")
+	if h.ends() {
+		h.back(cmp.Or(h.why, "it ended at once, for the reason that its log tells"))
 	}
+}
+
+// ends tells whether this program ends before it is up.
+func (h *handed) ends() bool {
+	if h.restarted {
+		return h.waiting()
+	}
+	return h.late.Stop()
 }
 
 // toDaemon is what the daemon needs of it.
@@ -121,12 +146,16 @@ func (h *handed) toDaemon() *daemon.Handed {
 	if h == nil {
 		return nil
 	}
-	return &daemon.Handed{State: h.state, Later: h.later, Returned: h.Returned, Up: h.up, Settled: h.settled}
+	return &daemon.Handed{State: h.state, Later: h.later, Returned: h.Returned, Restarted: h.restarted, Up: h.up, Settled: h.settled}
 }
 
 // up says that there is no way back any more.
 func (h *handed) up() {
 	h.isUp.Store(true)
+	if h.restarted {
+		h.Taken()
+		return
+	}
 	h.late.Stop()
 }
 
@@ -262,7 +291,7 @@ func (s *successor) program() handover.Program {
 
 // pidFiles locks the pid files, or takes over those that are locked.
 func (p *program) pidFiles(paths []string) (process.PIDFiles, error) {
-	if p.handed == nil {
+	if !p.replaces() {
 		return process.LockPIDFiles(paths...)
 	}
 	var files process.PIDFiles

@@ -59,6 +59,9 @@ type Options struct {
 	// ProgramFile what log lines call it; nil: by nothing.
 	Successor   Successor
 	ProgramFile string
+	// Store keeps what this program leaves when its service is restarted; nil: nobody
+	// does.
+	Store Store
 	// Handed is what an earlier program has left, in whose place this one goes on;
 	// nil: this is a start.
 	Handed *Handed
@@ -129,6 +132,8 @@ type Daemon struct {
 	reloads   int      // so many have been asked for and begun
 	reloading bool
 	upgrading *upgrading // nil: no upgrade is under way
+	over      bool       // the daemon is to end
+	left      bool       // and everything is left in place for the next program
 	renew     bool       // an upgrade was asked for during a reload
 	again     bool       // a reload was asked for while one was under way
 	dog       watchdog
@@ -195,6 +200,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 		d.reload()
 	}
 	d.serve(ctx, signals)
+	if d.left {
+		return nil
+	}
 	d.shutdown()
 	d.runPhase(background, "shutdown", &d.cfg.Global.More.Finish)
 	return nil
@@ -209,6 +217,9 @@ func (d *Daemon) serve(ctx context.Context, signals *Signals) {
 		select {
 		case <-d.todo.ready:
 			d.catchUp()
+			if d.over {
+				return
+			}
 		case <-beat:
 			d.dog.round(d.runners, d.log)
 		case s := <-signals.c:
@@ -269,6 +280,9 @@ func (d *Daemon) open(ctx context.Context) error {
 }
 
 func (d *Daemon) close() {
+	if d.left {
+		return // all rest, and the end of the program closes everything
+	}
 	d.pacing.stop()
 	_ = d.garp.Close()
 	d.kern.Close()
@@ -380,7 +394,7 @@ func (d *Daemon) signal(s os.Signal) (stop bool) {
 	case syscall.SIGXCPU:
 		d.rest()
 	}
-	return d.stops(s)
+	return d.stops(s) && !d.mayLeave(s)
 }
 
 // stops reports whether a signal ends the daemon.

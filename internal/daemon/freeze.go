@@ -196,33 +196,45 @@ func (f *freezing) state() (*handover.State, *handover.Later, []int) {
 	st := d.collect()
 	st.Clock, st.Groups, st.Stack = f.clock, f.groups, f.stack
 	st.Started, st.Delayed = fsm.MomentOf(d.started, f.at), fsm.MomentOf(d.delayed, f.at)
-	var fds []int
+	fds := append(d.descriptors(), d.virtuals.descriptors()...)
 	for _, s := range d.sockets.sorted() {
 		recv, send := s.conn.FDs()
-		fds = append(fds, recv, send)
 		st.Sockets = append(st.Sockets, handover.Socket{
 			Interface: s.spec.Interface, Index: s.spec.Index, IPv6: s.spec.IPv6, Proto: s.spec.Proto, Unicast: s.spec.Unicast,
 			Group: s.spec.Group, Source: s.spec.Source, RcvBuf: s.spec.RcvBuf, Receive: recv, Send: send,
 		})
 	}
-	for _, g := range d.virtuals.groups {
-		fds = append(fds, g.FD()) // so that nobody leaves the group meanwhile
-	}
-	for _, p := range d.fifos.pipes {
-		if p == nil {
-			continue
-		}
-		left, fd := p.Leave()
+	for _, p := range d.openPipes() {
+		left, _ := p.Leave()
 		st.Pipes = append(st.Pipes, left)
-		if fd >= 0 {
-			fds = append(fds, fd)
-		}
 	}
 	later := &handover.Later{Mails: d.mails.told()}
 	for _, entries := range f.entries {
 		later.Journals = append(later.Journals, entries...)
 	}
 	return st, later, fds
+}
+
+// descriptors are those of the manager that stay open for the program to come.
+func (d *Daemon) descriptors() (fds []int) {
+	for _, s := range d.sockets.sorted() {
+		recv, send := s.conn.FDs()
+		fds = append(fds, recv, send)
+	}
+	for _, p := range d.openPipes() {
+		if _, fd := p.Leave(); fd >= 0 {
+			fds = append(fds, fd)
+		}
+	}
+	return fds
+}
+
+// descriptors are those that keep anybody from leaving a group meanwhile.
+func (v *virtuals) descriptors() (fds []int) {
+	for _, g := range v.groups {
+		fds = append(fds, g.FD())
+	}
+	return fds
 }
 
 // collect is what the manager knows itself.

@@ -20,9 +20,19 @@ type Handed struct {
 	// Returned says why the program that was to take this one's place did not come
 	// up; "": it is this one that was to.
 	Returned string
+	// Restarted says that the service was restarted: this is not the process of before.
+	Restarted bool
 	// Up is called once adverts leave: there is no way back from then on. Settled is
 	// called once this program has its own of all that was left.
 	Up, Settled func()
+}
+
+// what happens, for log lines.
+func (h *Handed) what() string {
+	if h.Restarted {
+		return "Restart"
+	}
+	return "Upgrade"
 }
 
 // then is when the state was taken, by the clock of this program.
@@ -116,7 +126,7 @@ func (d *Daemon) takeOver(h *Handed) error {
 	if h.Returned != "" {
 		d.log.alertf("Upgrade: the new program did not come up: %s. Going on as before, with Holdfast %s", h.Returned, d.opt.Version)
 	}
-	d.log.infof("Upgrade: going on as Holdfast %s where Holdfast %s has left, %v later", d.opt.Version, st.From, took.Round(100*time.Microsecond))
+	d.log.infof("%s: going on as Holdfast %s where Holdfast %s has left, %v later", h.what(), d.opt.Version, st.From, took.Round(100*time.Microsecond))
 	d.settleIn(h)
 	return nil
 }
@@ -193,7 +203,7 @@ func (d *Daemon) settleIn(h *Handed) {
 	st := h.State
 	d.tune()
 	if d.opt.Record != "" {
-		d.log.infof("--record: the recording has ended with the upgrade")
+		d.log.infof("--record: the recording has ended with the program before")
 	}
 	d.keeper.start()
 	d.keeper.watch(d.members)
@@ -211,7 +221,7 @@ func (d *Daemon) settleIn(h *Handed) {
 	d.static.begin(d.cfg)
 	later, err := handover.DecodeLater(h.Later)
 	if err != nil {
-		d.log.infof("Upgrade: %v: the journals begin anew", err)
+		d.log.infof("%s: %v: the journals begin anew", h.what(), err)
 		later = &handover.Later{}
 	}
 	d.mails.inherit(later.Mails)
@@ -227,7 +237,7 @@ func (d *Daemon) settleIn(h *Handed) {
 	d.monitoring(true)
 	d.plan(d.cfg)
 	d.verify()
-	d.compareText(st.Reload)
+	d.compareText(h.what(), st.Reload)
 }
 
 // followAgain takes up what is tracked, with what was known of it.
@@ -280,7 +290,7 @@ func (d *Daemon) reviveSessions(st *handover.State) {
 
 // compareText reloads if the files of the configuration are not what runs, or if
 // that was asked for meanwhile.
-func (d *Daemon) compareText(asked bool) {
+func (d *Daemon) compareText(what string, asked bool) {
 	if asked {
 		d.reload()
 		return
@@ -290,7 +300,7 @@ func (d *Daemon) compareText(asked bool) {
 		for path, have := range text {
 			if now, err := os.ReadFile(path); err != nil || string(now) != string(have) {
 				d.do(func() {
-					d.log.infof("Upgrade: %s is not what runs: reloading", path)
+					d.log.infof("%s: %s is not what runs: reloading", what, path)
 					d.reload()
 				})
 				return

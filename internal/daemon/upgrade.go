@@ -51,8 +51,13 @@ const (
 
 // upgrading is an upgrade under way. It belongs to the manager.
 type upgrading struct {
+	what    string // that is under way, for log lines
 	version string // of the program to come
 	tries   int
+	// become ends this program, and returns only after an error or if it ends by
+	// itself; failed is called then if there was one.
+	become func(st *handover.State, l *handover.Later, fds []int, last func()) error
+	failed func(error)
 }
 
 // upgrade begins one.
@@ -70,7 +75,7 @@ func (d *Daemon) upgrade() {
 		return
 	}
 	d.log.infof("Upgrade: trying %s", d.opt.ProgramFile)
-	d.upgrading = &upgrading{}
+	d.upgrading = &upgrading{what: "Upgrade", become: d.opt.Successor.Become, failed: d.upgradeFailed}
 	process.Reloading()
 	st, err := d.glimpse()
 	go func() {
@@ -111,23 +116,26 @@ func (d *Daemon) rehearsed(version string, err error) {
 	u := d.upgrading
 	u.version = version
 	d.log.infof("Upgrade: %s is Holdfast %s and would come up", d.opt.ProgramFile, version)
-	var pipes []*notify.Pipe
+	scripts, pipes := d.scripts, d.openPipes()
+	go func() {
+		d.endChildren(u.what, scripts, pipes)
+		d.do(func() { d.replace() })
+	}()
+}
+
+func (d *Daemon) openPipes() (pipes []*notify.Pipe) {
 	for _, p := range d.fifos.pipes {
 		if p != nil {
 			pipes = append(pipes, p)
 		}
 	}
-	scripts := d.scripts
-	go func() {
-		d.endChildren(scripts, pipes)
-		d.do(func() { d.replace() })
-	}()
+	return pipes
 }
 
 // endChildren ends what is a child of this program, since children end with the
 // thread that has started them: tracked scripts between two runs, if that is soon,
 // and the readers of FIFOs. Notify scripts may come to their end.
-func (d *Daemon) endChildren(scripts map[string]*scriptTracker, pipes []*notify.Pipe) {
+func (d *Daemon) endChildren(what string, scripts map[string]*scriptTracker, pipes []*notify.Pipe) {
 	late := time.NewTimer(quietTime)
 	defer late.Stop()
 	tick := time.NewTicker(restPause)
@@ -137,7 +145,7 @@ func (d *Daemon) endChildren(scripts map[string]*scriptTracker, pipes []*notify.
 		case <-tick.C:
 			continue
 		case <-late.C:
-			d.log.infof("Upgrade: notify scripts still run after %v: they get SIGTERM", quietTime)
+			d.log.infof("%s: notify scripts still run after %v: they get SIGTERM", what, quietTime)
 		}
 		break
 	}
@@ -178,19 +186,22 @@ func (d *Daemon) replace() {
 	}
 	if f.err == nil {
 		st, later, fds := f.state()
-		f.err = d.opt.Successor.Become(st, later, fds, f.lastAdverts)
+		f.err = u.become(st, later, fds, f.lastAdverts)
 		d.opt.Signals.again()
+		if f.err == nil {
+			return // all rest until the program ends
+		}
 	} else if u.tries < freezeTries {
 		f.thaw()
 		d.tune()
-		d.log.detailf("Upgrade: %v: trying again", f.err)
+		d.log.detailf("%s: %v: trying again", u.what, f.err)
 		time.AfterFunc(freezeBreak, func() { d.do(d.replace) })
 		return
 	}
 	f.thaw()
 	d.tune()
 	d.goOn()
-	d.upgradeFailed(f.err)
+	u.failed(f.err)
 }
 
 // goOn starts again what endChildren has ended.

@@ -77,6 +77,22 @@ type Program struct {
 	Sched *sched.Start `json:"sched,omitempty"`
 	// CorePattern is what the kernel's was before this daemon changed it, if it has.
 	CorePattern string `json:"core_pattern,omitempty"`
+	// Restart is set if the state is for another process.
+	Restart *Restart `json:"restart,omitempty"`
+}
+
+// Restart is what makes a state one that another process can use.
+type Restart struct {
+	Boot  string `json:"boot"`  // of the machine, by its id
+	Space string `json:"space"` // the network namespace, by its inode
+	Files []File `json:"files"`
+}
+
+// File is an open file whose descriptor has another number in the other process.
+type File struct {
+	FD  int    `json:"fd"`
+	Dev uint64 `json:"dev"`
+	Ino uint64 `json:"ino"`
 }
 
 // PIDFile is one that is locked.

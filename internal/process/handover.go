@@ -48,9 +48,14 @@ type Inherited struct {
 	// Returned is not empty if this one was there before, and its successor did not
 	// come up: it says why.
 	Returned string
+	// Entered is the network namespace that this process has entered, which matters
+	// to StartAnew.
+	Entered string
 
-	state, program int   // descriptors
-	fds            []int // all that were left
+	state, program int          // descriptors
+	fds            []int        // all that were left
+	kept           map[File]int // those that the service manager has kept; nil: this was none
+	names          []string     // of all that it has passed
 }
 
 // TakesOver tells whether TakeOver is going to return something.
@@ -143,6 +148,10 @@ func (h *Inherited) Return(why string) error {
 func (h *Inherited) Done() {
 	fds := h.fds
 	h.fds = nil
+	if h.kept != nil {
+		go h.release(fds)
+		return
+	}
 	go func() {
 		for _, fd := range fds {
 			_ = unix.Close(fd)
