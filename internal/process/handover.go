@@ -85,9 +85,8 @@ func TakeOver() *Inherited {
 	return h
 }
 
-// leftOpen lists the descriptors that were left to this program, and keeps them
-// from its children.
-func leftOpen() []int {
+// openDescriptors lists those of this process beyond the standard ones.
+func openDescriptors() []int {
 	dir, err := os.Open("/proc/self/fd")
 	if err != nil {
 		return nil
@@ -96,10 +95,18 @@ func leftOpen() []int {
 	names, _ := dir.Readdirnames(-1)
 	var fds []int
 	for _, name := range names {
-		fd, err := strconv.Atoi(name)
-		if err != nil || fd < 3 {
-			continue
+		if fd, err := strconv.Atoi(name); err == nil && fd > 2 {
+			fds = append(fds, fd)
 		}
+	}
+	return fds
+}
+
+// leftOpen lists the descriptors that were left to this program, and keeps them
+// from its children.
+func leftOpen() []int {
+	var fds []int
+	for _, fd := range openDescriptors() {
 		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
 			unix.CloseOnExec(fd)
 			fds = append(fds, fd)
@@ -184,18 +191,8 @@ func Become(path string, state []byte, fds []int, last func()) error {
 // processor has passed by, tens of milliseconds; so that execve does not, they stay
 // open, and the successor closes them when it has time.
 func slow() []int {
-	dir, err := os.Open("/proc/self/fd")
-	if err != nil {
-		return nil
-	}
-	defer dir.Close()
-	names, _ := dir.Readdirnames(-1)
 	var fds []int
-	for _, name := range names {
-		fd, err := strconv.Atoi(name)
-		if err != nil || fd < 3 {
-			continue
-		}
+	for _, fd := range openDescriptors() {
 		if domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN); err == nil && domain == unix.AF_PACKET {
 			fds = append(fds, fd)
 		}
