@@ -312,7 +312,7 @@ func TestNotifyFollowsTheAddress(t *testing.T) {
 	n := newNode(t, lan.Node(1), "")
 	script := n.path("notify.sh")
 	text := fmt.Sprintf("#!/bin/sh\nif ip -4 addr show dev eth0 | grep -q %s; then there=yes; else there=no; fi\necho \"$* $there\" >> %s\n", vip, n.path("told"))
-	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+	if err := nettest.WriteProgram(script, []byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	n.configure("global_defs {\n script_user root\n}\n" + fast("VI_1", 51, 100, "notify "+script+"\nnotify_master \""+script+" 'to master'\"", vip))

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/holdfast-ha/holdfast/internal/nettest"
 )
 
 var hostileLong = flag.Bool("hostile.long", false, "test hostile configurations of 100 MB, too")
@@ -61,7 +63,7 @@ func newTester(t *testing.T) *tester {
 		t.Fatal(err)
 	}
 	h := &tester{dir: dir, exe: filepath.Join(dir, "holdfast")}
-	if err := os.WriteFile(h.exe, data, 0o755); err != nil {
+	if err := nettest.WriteProgram(h.exe, data); err != nil {
 		t.Fatal(err)
 	}
 	return h

@@ -58,7 +58,7 @@ func TestCausesAreRemembered(t *testing.T) {
 	lan := nettest.NewLANT(t, 2, nettest.Options{})
 	script := t.TempDir() + "/chk"
 	write := func(text string) {
-		if err := os.WriteFile(script+".new", []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+		if err := nettest.WriteProgram(script+".new", []byte("#!/bin/sh\n"+text+"\n")); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.Rename(script+".new", script); err != nil {

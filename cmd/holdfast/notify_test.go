@@ -19,7 +19,7 @@ import (
 func (n *node) script(name, text string) string {
 	n.t.Helper()
 	path := n.path(name)
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+	if err := nettest.WriteProgram(path, []byte("#!/bin/sh\n"+text)); err != nil {
 		n.t.Fatal(err)
 	}
 	return path

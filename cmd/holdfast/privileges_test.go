@@ -65,7 +65,7 @@ func ordinary(t *testing.T, ns *nettest.NS, conf string, caps []uintptr, args ..
 		t.Fatal(err)
 	}
 	c.Path = n.path("holdfast")
-	if err := os.WriteFile(c.Path, self, 0o755); err != nil {
+	if err := nettest.WriteProgram(c.Path, self); err != nil {
 		t.Fatal(err)
 	}
 	c.Dir = n.dir
@@ -148,7 +148,7 @@ func TestOrdinaryUser(t *testing.T) {
 	b.waitAddr(vip, true)
 	a, ca := ordinary(t, lan.Node(1), "", network)
 	script := a.path("tell")
-	if err := os.WriteFile(script, fmt.Appendf(nil, telling, a.path("told")), 0o755); err != nil {
+	if err := nettest.WriteProgram(script, fmt.Appendf(nil, telling, a.path("told"))); err != nil {
 		t.Fatal(err)
 	}
 	a.configure(conf(200, "notify_master "+script))
@@ -227,7 +227,7 @@ func TestRootKeepsWhatAReloadMayNeed(t *testing.T) {
 	dir := openDir(t, somebody)
 	told, root := filepath.Join(dir, "told"), filepath.Join(dir, "root")
 	for _, f := range []string{told, root} {
-		if err := os.WriteFile(f+".sh", fmt.Appendf(nil, telling, f), 0o755); err != nil {
+		if err := nettest.WriteProgram(f+".sh", fmt.Appendf(nil, telling, f)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -30,7 +30,7 @@ func TestScriptIsCheckedBeforeEachRun(t *testing.T) {
 	for file, text := range map[string]string{
 		d + "/check": "#!/bin/sh\nexit 0\n", real + "/tell": "#!/bin/sh\necho \"$0 $*\" >>" + ran + "\n",
 	} {
-		if err := os.WriteFile(file, []byte(text), 0o755); err != nil {
+		if err := nettest.WriteProgram(file, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -95,7 +95,7 @@ func TestSplitBrainFIFO(t *testing.T) {
 	a := newNode(t, lan.Node(1), "")
 	a.configure(fmt.Sprintf("global_defs {\n vrrp_notify_fifo %s\n}\n", a.path("fifo")) +
 		fast("VI_1", 51, 200, "notify "+a.path("script")+" root", vip))
-	if err := os.WriteFile(a.path("script"), []byte("#!/bin/sh\necho \"$@\" >> "+a.path("said")+"\n"), 0o755); err != nil {
+	if err := nettest.WriteProgram(a.path("script"), []byte("#!/bin/sh\necho \"$@\" >> "+a.path("said")+"\n")); err != nil {
 		t.Fatal(err)
 	}
 	a.start()

@@ -83,7 +83,7 @@ func TestTuning(t *testing.T) {
 	script := filepath.Join(dir, "chk")
 	seen := filepath.Join(dir, "seen")
 	text := "#!/bin/sh\n{ chrt -p $$; taskset -cp $$; grep realtime.timeout /proc/$$/limits; grep VmLck /proc/$$/status; } >" + seen + ".new 2>&1\nmv " + seen + ".new " + seen + "\n"
-	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+	if err := nettest.WriteProgram(script, []byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	before := threadsOf(os.Getpid())

@@ -24,7 +24,7 @@ func TestUpgradeKeepsWhatIsTracked(t *testing.T) {
 	dir := t.TempDir()
 	notes, pipe := filepath.Join(dir, "notes"), filepath.Join(dir, "fifo")
 	script := filepath.Join(dir, "notify")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\necho \"$@\" >> "+notes+"\n"), 0o755); err != nil {
+	if err := nettest.WriteProgram(script, []byte("#!/bin/sh\necho \"$@\" >> "+notes+"\n")); err != nil {
 		t.Fatal(err)
 	}
 	head := globalDefs("notify_fifo "+pipe, "script_user root") +

@@ -37,7 +37,7 @@ func copyFile(t *testing.T, from, to string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(to, text, 0o755); err != nil {
+	if err := nettest.WriteProgram(to, text); err != nil {
 		t.Fatal(err)
 	}
 }

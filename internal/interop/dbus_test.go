@@ -63,7 +63,7 @@ func onBus(t *testing.T, bus *dbustest.Bus, program string) *interop.Daemon {
 	dir := t.TempDir()
 	wrapper := filepath.Join(dir, "daemon")
 	text := fmt.Sprintf("#!/bin/sh\nDBUS_SYSTEM_BUS_ADDRESS=%s exec %s \"$@\"\n", bus.Address, program)
-	if err := os.WriteFile(wrapper, []byte(text), 0o755); err != nil {
+	if err := nettest.WriteProgram(wrapper, []byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	d, err := interop.Start(lan.Node(1), wrapper, dir, busConf+busConf6)

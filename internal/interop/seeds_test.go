@@ -110,7 +110,7 @@ func newExample(t *testing.T, text string) *example {
 // scripts puts a script that succeeds in the place of those that the file names.
 func (e *example) scripts() {
 	path := filepath.Join(e.dir, "script")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\nexit 0\n"), 0o755); err != nil {
+	if err := nettest.WriteProgram(path, []byte("#!/bin/sh\nexit 0\n")); err != nil {
 		e.t.Fatal(err)
 	}
 	e.text = reScript.ReplaceAllString(e.text, path)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/holdfast-ha/holdfast/internal/nettest"
 	"github.com/holdfast-ha/holdfast/internal/spawn"
 )
 
@@ -69,7 +70,7 @@ func (l *pipeLab) close() {
 func (l *pipeLab) script(name, text string) *spawn.Cmd {
 	l.t.Helper()
 	path := l.path(name)
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+	if err := nettest.WriteProgram(path, []byte("#!/bin/sh\n"+text)); err != nil {
 		l.t.Fatal(err)
 	}
 	return &spawn.Cmd{Argv: []string{path, l.path("out")}}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/holdfast-ha/holdfast/internal/nettest"
 	"github.com/holdfast-ha/holdfast/internal/spawn"
 )
 
@@ -18,7 +19,7 @@ func TestReal(t *testing.T) {
 	out := filepath.Join(dir, "out")
 	write := func(name, text string) *spawn.Cmd {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		if err := nettest.WriteProgram(path, []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 		return &spawn.Cmd{Argv: []string{path, out, "it's"}}
@@ -61,7 +62,7 @@ func TestEnded(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) *spawn.Cmd {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+		if err := nettest.WriteProgram(path, []byte("#!/bin/sh\n"+text)); err != nil {
 			t.Fatal(err)
 		}
 		return &spawn.Cmd{Argv: []string{path}, Capture: true}

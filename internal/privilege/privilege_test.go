@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/holdfast-ha/holdfast/internal/nettest"
 	. "github.com/holdfast-ha/holdfast/internal/privilege"
 )
 
@@ -64,7 +65,7 @@ func copyForAll(t *testing.T) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "self")
-	if err := os.WriteFile(path, self, 0o755); err != nil {
+	if err := nettest.WriteProgram(path, self); err != nil {
 		t.Fatal(err)
 	}
 	return path

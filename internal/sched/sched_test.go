@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/holdfast-ha/holdfast/internal/nettest"
 	"github.com/holdfast-ha/holdfast/internal/sched"
 	"github.com/holdfast-ha/holdfast/internal/spawn"
 )
@@ -76,7 +77,7 @@ func TestWithoutPrivilege(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(link, data, 0o755); err != nil {
+	if err := nettest.WriteProgram(link, data); err != nil {
 		t.Fatal(err)
 	}
 	f, err := os.Open(link)
