@@ -123,7 +123,9 @@ func look(r *runner, now time.Time, g *fsm.Group, views []view, q question) {
 // writeData writes keepalived.data and the file of keepalived's parent process,
 // which those expect who collect both.
 func (d *Daemon) writeData() {
-	defer d.roomy()()
+	if d.tellsMuch() {
+		defer roomy()()
+	}
 	sv := d.survey(question{past: !d.opt.StrictCompat})
 	data := sv.data()
 	if !d.opt.StrictCompat {
@@ -152,14 +154,18 @@ func (d *Daemon) logData() {
 // writeStats writes keepalived.stats; clearAfter sets the counters to zero in
 // the moment in which they are read, so that nothing is counted twice or never.
 func (d *Daemon) writeStats(clearAfter bool) {
-	defer d.roomy()()
+	if d.tellsMuch() {
+		defer roomy()()
+	}
 	instances := d.survey(question{clearAfter: clearAfter}).instances()
 	d.write(d.dumpPath(d.cfg.Global.More.StatsDumpFile, dump.StatsFile), dump.StatsPieces(instances))
 }
 
 // writeJSON writes keepalived.json, unless there are no instances.
 func (d *Daemon) writeJSON() {
-	defer d.roomy()()
+	if d.tellsMuch() {
+		defer roomy()()
+	}
 	sv := d.survey(question{})
 	data := dump.Data{Instances: sv.instances(), Processes: sv.processes()}
 	if len(data.Instances) == 0 {
@@ -169,14 +175,8 @@ func (d *Daemon) writeJSON() {
 	d.write(d.dumpPath(d.cfg.Global.More.JSONDumpFile, dump.JSONFile), data.JSONPieces(version))
 }
 
-// roomy gives the heap room until what it returns is called, if there is much to
-// tell.
-func (d *Daemon) roomy() (done func()) {
-	if len(d.members) < manyObjects {
-		return func() {}
-	}
-	return roomy()
-}
+// tellsMuch tells whether a dump is worth room for the heap.
+func (d *Daemon) tellsMuch() bool { return len(d.members) >= manyObjects }
 
 // dumpPath is where stats_dump_file or json_dump_file want a dump. keepalived takes
 // the words and does not act on them.
@@ -190,9 +190,11 @@ func (d *Daemon) dumpPath(configured, usual string) string {
 // write has a file made of what was collected. Rendering and writing may take
 // their time: the manager is not there.
 func (d *Daemon) write(path string, text iter.Seq[[]byte]) {
-	umask, done := d.opt.Umask, d.roomy()
-	d.files.write(path, func() {
-		defer done()
+	umask, many := d.opt.Umask, d.tellsMuch()
+	d.files.write(path, func() { // or another in its place: it may never run
+		if many {
+			defer roomy()()
+		}
 		if err := dump.WriteFile(path, text, umask); err != nil {
 			d.log.infof("%v", err)
 		}
