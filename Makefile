@@ -47,7 +47,7 @@ race: ## everything but the packages below, with the race detector
 
 interop: build ## beside Debian's keepalived and FRR, hostile packets, tshark
 	HOLDFAST_BIN=$(CURDIR)/bin/holdfast $(GO) test -timeout 15m -p 1 ./internal/interop/... ./internal/conftest/...
-	$(GO) test -timeout 15m -run 'Hostile|Changing|Corpus|OrdinaryUser|RootKeeps|LeastPrivilege|UpgradeOfMany' ./cmd/holdfast
+	$(GO) test -timeout 15m -run 'Hostile|Changing|Corpus|OrdinaryUser|RootKeeps|LeastPrivilege|UpgradeOfMany|RestartOfMany' ./cmd/holdfast
 	$(GO) test ./internal/privilege ./internal/spawn -run 'Shrink|Lock|NothingLeaks'
 
 test-vm: ## on kinds of links that the running kernel lacks, in a virtual machine

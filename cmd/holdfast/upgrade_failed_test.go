@@ -73,11 +73,7 @@ func TestUpgradeThatFails(t *testing.T) {
 				n.waitLog(notUpgraded)
 			}
 			mustHold(t, n, vip)
-			since := time.Now()
-			nettest.WaitFor(t, 10*time.Second, func() bool {
-				a := capture.Adverts()
-				return time.Since(since) > 300*time.Millisecond && len(a) > 0 && a[len(a)-1].Time.After(since)
-			}, "adverts that leave")
+			spoken(t, capture, 3, time.Now(), 51)
 			if n.out.count("Entering MASTER STATE") != 1 || n.out.count("Entering BACKUP STATE") != 1 {
 				t.Error("there was a change of state")
 			}
