@@ -1,8 +1,8 @@
 package daemon
 
 import (
+	"bytes"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -298,7 +298,7 @@ func (d *Daemon) compareText(what string, asked bool) {
 	text := d.text
 	go func() {
 		for path, have := range text {
-			if now, err := os.ReadFile(path); err != nil || string(now) != string(have) {
+			if now, err := config.System().ReadFile(path); err != nil || !bytes.Equal(now, have) {
 				d.do(func() {
 					d.log.infof("%s: %s is not what runs: reloading", what, path)
 					d.reload()
