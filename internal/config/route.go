@@ -226,6 +226,70 @@ func (r *routeLine) device() (string, bool) {
 	return w, true
 }
 
+func (r *routeLine) gateway(string) {
+	r.a.Report(syntax.General, "\"gw\" for routes is deprecated. Please use \"via\"")
+	r.Via, _ = r.address("gw")
+}
+
+func (r *routeLine) from(string) {
+	w, ok := r.need()
+	if !ok {
+		return
+	}
+	p, ok := r.l.prefix(r.a, w)
+	if !ok || !p.Addr().Is6() {
+		r.drop("route from address only supported with IPv6 (%s)", w)
+	} else if r.fits(family6, w) {
+		r.From = p
+	}
+}
+
+func (r *routeLine) table(string) {
+	if v, ok := r.named("table", tableNames, 1<<32-1); ok {
+		r.Table = uint32(v)
+	}
+}
+
+func (r *routeLine) vrf(string) {
+	if w, ok := r.need(); ok {
+		if link := r.l.machine.link(w); link == nil || link.Kind != "vrf" {
+			r.drop("Route specified VRF %s is not a VRF", w)
+		} else {
+			r.Table = link.Table
+		}
+	}
+}
+
+func (r *routeLine) congestion(string) {
+	if r.a.Peek() == "lock" {
+		r.a.Next()
+		r.CCLock = true
+	}
+	r.Congestion, _ = r.need()
+}
+
+func (r *routeLine) expires(w string) {
+	if v, ok := r.number(w, 10, 1<<32-1); ok && r.only(family6, w) {
+		r.Expires = new(uint32(v))
+	}
+}
+
+func (r *routeLine) as(string) {
+	w, ok := r.need()
+	if ok && w == "to" {
+		_, ok = r.need()
+	}
+	if ok {
+		r.a.Report(syntax.General, "\"as to\" for MPLS only - ignoring")
+	}
+}
+
+func (r *routeLine) setRealms(w string) {
+	if v, ok := r.realms(); ok && r.only(family4, w) {
+		r.Realms = v
+	}
+}
+
 var routeWords map[string]func(r *routeLine, w string)
 
 func init() {
@@ -236,40 +300,14 @@ func init() {
 			}
 		},
 		"inet": swallow(family4), "inet6": swallow(family6),
-		"via": func(r *routeLine, _ string) { r.Via, _ = r.address("via") },
-		"gw": func(r *routeLine, _ string) {
-			r.a.Report(syntax.General, "\"gw\" for routes is deprecated. Please use \"via\"")
-			r.Via, _ = r.address("gw")
-		},
-		"src": func(r *routeLine, _ string) { r.Source, _ = r.address("src") },
-		"from": func(r *routeLine, _ string) {
-			w, ok := r.need()
-			if !ok {
-				return
-			}
-			p, ok := r.l.prefix(r.a, w)
-			if !ok || !p.Addr().Is6() {
-				r.drop("route from address only supported with IPv6 (%s)", w)
-			} else if r.fits(family6, w) {
-				r.From = p
-			}
-		},
-		"dev": func(r *routeLine, _ string) { r.Dev, _ = r.device() },
-		"oif": func(r *routeLine, _ string) { r.Dev, _ = r.device() },
-		"table": func(r *routeLine, _ string) {
-			if v, ok := r.named("table", tableNames, 1<<32-1); ok {
-				r.Table = uint32(v)
-			}
-		},
-		"vrf": func(r *routeLine, _ string) {
-			if w, ok := r.need(); ok {
-				if link := r.l.machine.link(w); link == nil || link.Kind != "vrf" {
-					r.drop("Route specified VRF %s is not a VRF", w)
-				} else {
-					r.Table = link.Table
-				}
-			}
-		},
+		"via":   func(r *routeLine, _ string) { r.Via, _ = r.address("via") },
+		"gw":    (*routeLine).gateway,
+		"src":   func(r *routeLine, _ string) { r.Source, _ = r.address("src") },
+		"from":  (*routeLine).from,
+		"dev":   func(r *routeLine, _ string) { r.Dev, _ = r.device() },
+		"oif":   func(r *routeLine, _ string) { r.Dev, _ = r.device() },
+		"table": (*routeLine).table,
+		"vrf":   (*routeLine).vrf,
 		"protocol": func(r *routeLine, _ string) {
 			if v, ok := r.named("protocol", protoNames, 255); ok {
 				r.Protocol = uint8(v)
@@ -278,41 +316,19 @@ func init() {
 		"scope": func(r *routeLine, _ string) { r.small("scope", scopeNames, &r.Scope) },
 		"tos":   func(r *routeLine, _ string) { r.small("tos", tosNames, &r.TOS) }, "dsfield": func(r *routeLine, _ string) { r.small("dsfield", tosNames, &r.TOS) },
 		"metric": (*routeLine).setMetric, "priority": (*routeLine).setMetric, "preference": (*routeLine).setMetric,
-		"realms": func(r *routeLine, w string) {
-			if v, ok := r.realms(); ok && r.only(family4, w) {
-				r.Realms = v
-			}
-		},
-		"features": (*routeLine).features,
-		"congctl": func(r *routeLine, _ string) {
-			if r.a.Peek() == "lock" {
-				r.a.Next()
-				r.CCLock = true
-			}
-			r.Congestion, _ = r.need()
-		},
-		"pref": (*routeLine).preference,
-		"expires": func(r *routeLine, w string) {
-			if v, ok := r.number(w, 10, 1<<32-1); ok && r.only(family6, w) {
-				r.Expires = new(uint32(v))
-			}
-		},
+		"realms":        (*routeLine).setRealms,
+		"features":      (*routeLine).features,
+		"congctl":       (*routeLine).congestion,
+		"pref":          (*routeLine).preference,
+		"expires":       (*routeLine).expires,
 		"ttl-propagate": (*routeLine).propagate,
 		"onlink":        func(r *routeLine, _ string) { r.OnLink = true },
 		"encap":         func(r *routeLine, _ string) { r.Encap = r.encap() },
-		"as": func(r *routeLine, _ string) {
-			w, ok := r.need()
-			if ok && w == "to" {
-				_, ok = r.need()
-			}
-			if ok {
-				r.a.Report(syntax.General, "\"as to\" for MPLS only - ignoring")
-			}
-		},
-		"add":     func(r *routeLine, _ string) { r.Mode = RouteAdd },
-		"append":  func(r *routeLine, _ string) { r.Mode = RouteAppend },
-		"prepend": func(r *routeLine, _ string) { r.Mode = RoutePrepend },
-		"or":      (*routeLine).alternative,
+		"as":            (*routeLine).as,
+		"add":           func(r *routeLine, _ string) { r.Mode = RouteAdd },
+		"append":        func(r *routeLine, _ string) { r.Mode = RouteAppend },
+		"prepend":       func(r *routeLine, _ string) { r.Mode = RoutePrepend },
+		"or":            (*routeLine).alternative,
 		"no_track": func(r *routeLine, _ string) {
 			r.NoTrack = true
 		},

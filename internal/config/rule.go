@@ -150,108 +150,122 @@ func (r *ruleLine) act(action RuleAction) {
 	r.Action = action
 }
 
+func (r *ruleLine) table(string) {
+	v, ok := r.named("table", tableNames, 1<<32-1)
+	switch {
+	case !ok:
+	case v == 0:
+		r.drop("Table 0 is not valid")
+	default:
+		r.act(RuleTable)
+		r.Table = uint32(v)
+	}
+}
+
+func (r *ruleLine) setPriority(w string) {
+	if v, ok := r.number(w, 0, 0, 1<<32-1); ok {
+		r.Priority, r.prioritySet = uint32(v), true
+	}
+}
+
+func (r *ruleLine) tos(w string) {
+	if v, ok := r.named(w, tosNames, 255); ok {
+		r.TOS = new(uint8(v))
+	}
+}
+
+func (r *ruleLine) suppressPrefix(w string) {
+	if v, ok := r.number(w, 10, 0, 1<<31-1); ok {
+		r.SuppressPrefix = new(int32(v))
+	}
+}
+
+func (r *ruleLine) suppressGroup(w string) {
+	if v, ok := r.named(w, groupNames, 1<<32-1); ok {
+		r.SuppressGroup = new(uint32(v))
+	}
+}
+
+func (r *ruleLine) input(string) { r.device(&r.In) }
+
+func (r *ruleLine) tunnel(w string) {
+	v, ok := r.need()
+	if !ok {
+		return
+	}
+	n := syntax.ParseUint(v, 0, 0, 1<<64-1)
+	id := uint64(n.Value)
+	if n.Problem != "" {
+		// The upper half of the range does not fit a Number.
+		var err error
+		if id, err = strconv.ParseUint(v, 0, 64); err != nil {
+			r.a.Report(syntax.InvalidNumber, "%s", n.Problem)
+			r.drop("Invalid %s %s specified", w, v)
+			return
+		}
+	}
+	r.TunnelID = &id
+}
+
+func (r *ruleLine) setProtocol(string) {
+	w, ok := r.need()
+	if !ok {
+		return
+	}
+	if v, ok := r.l.namedNumber(w, protoNames, 255); ok {
+		r.Protocol, r.protocolSet = uint8(v), true
+		return
+	}
+	r.a.Report(syntax.InvalidNumber, "%s", syntax.ParseUint(w, 0, 0, 255).Problem)
+	r.a.Report(syntax.General, "Invalid protocol %s", w)
+}
+
+func (r *ruleLine) actOfType(string) {
+	w, ok := r.need()
+	if !ok {
+		return
+	}
+	if action, known := ruleTypes[w]; known {
+		r.act(action)
+	} else {
+		r.drop("Unknown rule option %s", w)
+	}
+}
+
+func (r *ruleLine) jump(w string) {
+	if v, ok := r.number(w, 0, 0, 1<<32-1); ok {
+		r.act(RuleGoto)
+		r.Goto = uint32(v)
+	}
+}
+
 var ruleWords map[string]func(r *ruleLine, w string)
 
 func init() {
-	table := func(r *ruleLine, _ string) {
-		v, ok := r.named("table", tableNames, 1<<32-1)
-		switch {
-		case !ok:
-		case v == 0:
-			r.drop("Table 0 is not valid")
-		default:
-			r.act(RuleTable)
-			r.Table = uint32(v)
-		}
-	}
-	priority := func(r *ruleLine, w string) {
-		if v, ok := r.number(w, 0, 0, 1<<32-1); ok {
-			r.Priority, r.prioritySet = uint32(v), true
-		}
-	}
-	tos := func(r *ruleLine, w string) {
-		if v, ok := r.named(w, tosNames, 255); ok {
-			r.TOS = new(uint8(v))
-		}
-	}
-	suppressPrefix := func(r *ruleLine, w string) {
-		if v, ok := r.number(w, 10, 0, 1<<31-1); ok {
-			r.SuppressPrefix = new(int32(v))
-		}
-	}
-	suppressGroup := func(r *ruleLine, w string) {
-		if v, ok := r.named(w, groupNames, 1<<32-1); ok {
-			r.SuppressGroup = new(uint32(v))
-		}
-	}
-	input := func(r *ruleLine, _ string) { r.device(&r.In) }
 	ruleWords = map[string]func(r *ruleLine, w string){
 		"from": func(r *ruleLine, w string) { r.address(w, &r.From) },
 		"to":   func(r *ruleLine, w string) { r.address(w, &r.To) },
 		"inet": swallowRule(family4), "inet6": swallowRule(family6),
-		"table": table, "lookup": table,
+		"table": (*ruleLine).table, "lookup": (*ruleLine).table,
 		"not":      func(r *ruleLine, _ string) { r.Invert = true },
-		"priority": priority, "preference": priority, "order": priority,
-		"tos": tos, "dsfield": tos,
+		"priority": (*ruleLine).setPriority, "preference": (*ruleLine).setPriority, "order": (*ruleLine).setPriority,
+		"tos": (*ruleLine).tos, "dsfield": (*ruleLine).tos,
 		"fwmark":                (*ruleLine).mark,
 		"realms":                (*ruleLine).realms,
-		"suppress_prefixlength": suppressPrefix, "sup_pl": suppressPrefix,
-		"suppress_ifgroup": suppressGroup, "sup_group": suppressGroup,
-		"dev": input, "iif": input,
-		"oif": func(r *ruleLine, _ string) { r.device(&r.Out) },
-		"tunnel-id": func(r *ruleLine, w string) {
-			v, ok := r.need()
-			if !ok {
-				return
-			}
-			n := syntax.ParseUint(v, 0, 0, 1<<64-1)
-			id := uint64(n.Value)
-			if n.Problem != "" {
-				// The upper half of the range does not fit a Number.
-				var err error
-				if id, err = strconv.ParseUint(v, 0, 64); err != nil {
-					r.a.Report(syntax.InvalidNumber, "%s", n.Problem)
-					r.drop("Invalid %s %s specified", w, v)
-					return
-				}
-			}
-			r.TunnelID = &id
-		},
-		"uidrange": (*ruleLine).users,
-		"l3mdev":   func(r *ruleLine, _ string) { r.L3MDev = true },
-		"protocol": func(r *ruleLine, _ string) {
-			w, ok := r.need()
-			if !ok {
-				return
-			}
-			if v, ok := r.l.namedNumber(w, protoNames, 255); ok {
-				r.Protocol, r.protocolSet = uint8(v), true
-				return
-			}
-			r.a.Report(syntax.InvalidNumber, "%s", syntax.ParseUint(w, 0, 0, 255).Problem)
-			r.a.Report(syntax.General, "Invalid protocol %s", w)
-		},
-		"ipproto": (*ruleLine).ipProtocol,
-		"sport":   func(r *ruleLine, w string) { r.ports(w, &r.SourcePorts) },
-		"dport":   func(r *ruleLine, w string) { r.ports(w, &r.DestPorts) },
-		"type": func(r *ruleLine, _ string) {
-			w, ok := r.need()
-			if !ok {
-				return
-			}
-			if action, known := ruleTypes[w]; known {
-				r.act(action)
-			} else {
-				r.drop("Unknown rule option %s", w)
-			}
-		},
-		"nop": func(r *ruleLine, _ string) { r.act(RuleNop) },
-		"goto": func(r *ruleLine, w string) {
-			if v, ok := r.number(w, 0, 0, 1<<32-1); ok {
-				r.act(RuleGoto)
-				r.Goto = uint32(v)
-			}
-		},
+		"suppress_prefixlength": (*ruleLine).suppressPrefix, "sup_pl": (*ruleLine).suppressPrefix,
+		"suppress_ifgroup": (*ruleLine).suppressGroup, "sup_group": (*ruleLine).suppressGroup,
+		"dev": (*ruleLine).input, "iif": (*ruleLine).input,
+		"oif":         func(r *ruleLine, _ string) { r.device(&r.Out) },
+		"tunnel-id":   (*ruleLine).tunnel,
+		"uidrange":    (*ruleLine).users,
+		"l3mdev":      func(r *ruleLine, _ string) { r.L3MDev = true },
+		"protocol":    (*ruleLine).setProtocol,
+		"ipproto":     (*ruleLine).ipProtocol,
+		"sport":       func(r *ruleLine, w string) { r.ports(w, &r.SourcePorts) },
+		"dport":       func(r *ruleLine, w string) { r.ports(w, &r.DestPorts) },
+		"type":        (*ruleLine).actOfType,
+		"nop":         func(r *ruleLine, _ string) { r.act(RuleNop) },
+		"goto":        (*ruleLine).jump,
 		"no_track":    func(r *ruleLine, _ string) { r.NoTrack = true },
 		"track_group": (*ruleLine).group,
 	}
