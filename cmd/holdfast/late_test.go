@@ -165,7 +165,7 @@ func TestFrozenMachine(t *testing.T) {
 	// Alone: it goes on, and the switches hear of it.
 	frozen(t, lan, one, 1, func() { stopped(t, one.proc.PID(), time.Second) })
 	since := time.Now()
-	one.waitLog("no other master has been heard - going on")
+	one.waitLog("no other master that stays has been heard - going on")
 	mustHold(t, one, vip)
 	nettest.WaitFor(t, 5*time.Second, func() bool {
 		for _, p := range cap.Packets() {

@@ -82,7 +82,7 @@ func (m *instance) beat(now time.Time) {
 		m.logf(false, "timer ran %v late - listening for another master before advertising", round(late))
 	case m.late.listening:
 		m.late.listening = false
-		m.logf(false, "no other master has been heard - going on")
+		m.logf(false, "no other master that stays has been heard - going on")
 		m.readvertise(now)
 		// Switches and neighbours may have been told otherwise meanwhile.
 		m.announceBlock(now)

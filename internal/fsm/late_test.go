@@ -93,7 +93,7 @@ func TestLate_MasterAlone(t *testing.T) {
 		log: (A) address 192.0.2.100/32 on eth0 was removed by another program
 		wake 1m1.609375s`)
 	l.tick("61.609375s", `
-		log: (A) no other master has been heard - going on
+		log: (A) no other master that stays has been heard - going on
 		send 100 from 192.0.2.10
 		announce 5 master
 		add addresses
@@ -152,7 +152,7 @@ func TestLate_MasterListens(t *testing.T) {
 		detail: (A) Master received priority 0 message
 		wake 1m1.109375s`)
 	l.tick("61.109375s", `
-		log: (A) no other master has been heard - going on
+		log: (A) no other master that stays has been heard - going on
 		send 100 from 192.0.2.10
 		wake 1m2.109375s`)
 	l = away(func(s *Spec) { s.HigherPrioSendAdvert = true })
@@ -267,4 +267,20 @@ func TestCauseNamesWhatChangedThePriority(t *testing.T) {
 	if got, want := l.g.View(0).Cause, "script chk succeeded: priority 99 -> 103; preempting 192.0.2.20: priority 100, ours 103"; got != want {
 		t.Errorf("cause %q, want %q", got, want)
 	}
+}
+
+// Another address owner, which has to give way since its address is lower, does so
+// as soon as it hears the Master that listens: that listens no longer.
+func TestLate_OwnerHearsOwner(t *testing.T) {
+	l := newLab(t, "", v2("A", 255, plain, startMaster)).start()
+	l.tick("60s", `
+		log: (A) timer ran 59s late - listening for another master before advertising
+		wake 1m1.003906s`)
+	l.one("60.5s", heard("192.0.2.5", 255), `
+		log: (A) CONFIGURATION ERROR: local instance and 192.0.2.5 are both configured as address owner, please resolve
+		wake 1m0.5s`)
+	l.tick("60.5s", `
+		log: (A) no other master that stays has been heard - going on
+		send 255 from 192.0.2.10
+		wake 1m1.5s`)
 }

@@ -41,6 +41,8 @@ func (m *instance) rivalHeard(now time.Time, a *advert.Advert, order int) {
 		m.logf(false, "%s is still advertising as address owner, please resolve - reducing our priority", a.Src)
 		r.reduced = true
 		m.changePriority(Owner-1, fmt.Sprintf("%s is advertising as address owner too", a.Src))
+	} else if m.late.listening { // it gives way as soon as it hears us: to listen on settles nothing
+		m.deadline = now
 	}
 }
 
