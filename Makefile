@@ -23,8 +23,8 @@ FLOOD    ?= 10s
 
 .PHONY: build packages demo test setup lint race interop test-vm test-system bench fuzz sim mutate chaos forger flood docs clean
 
-build: ## bin/holdfast
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/holdfast ./cmd/holdfast
+build: ## bin/holdfast and bin/holdfastctl
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/holdfast ./cmd/holdfastctl
 
 packages: ## build/packages: .deb and .rpm, the same bytes for the same commit
 	scripts/packages build/packages

@@ -50,6 +50,8 @@ func TestReloadWithBrokenFileKeepsTheAddress(t *testing.T) {
 		{name: "interface that does not exist", conf: strings.Replace(good, "eth0", "eth7", 1), says: "eth7"},
 		{name: "duplicate VRID", conf: good + fast("VI_2", 51, 100, "", "192.0.2.101"), says: "both use VRID 51"},
 		{name: "no VIP", conf: strings.Replace(good, vip, "", 1), says: "at least one is required"},
+		{name: "a brace too few", conf: "global_defs {\n" + good, says: "Braces do not match in the new configuration, and it would remove 1 instances that run (VI_1)"},
+		{name: "a file that ends in the middle", conf: strings.TrimRight(fast("VI_2", 52, 100, "", "192.0.2.101"), " }\n"), says: "Braces do not match"},
 		{name: "missing parameter", conf: good + "\nvrrp_instance VI_3 {\n  interface\n}\n", says: "interface"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/control"
 	"github.com/holdfast-ha/holdfast/internal/daemon"
 	"github.com/holdfast-ha/holdfast/internal/logs"
 	"github.com/holdfast-ha/holdfast/internal/privilege"
@@ -238,10 +239,11 @@ func (p *program) options(cfg *config.Config, first *daemon.Candidate, pids proc
 		SNMP: opts.snmp, SNMPSocket: opts.snmpSocket,
 		Product: fmt.Sprintf("Keepalived v%s (Holdfast %s)", compatVersion, version),
 		Record:  opts.record, Started: p.back.Ready, Signals: p.signals,
-		Watchdog:   watchdog(pids),
-		ReplayFile: strings.TrimSuffix(pidFile, ".pid") + ".replay",
-		UndoFile:   strings.TrimSuffix(pidFile, ".pid") + ".undo",
-		Successor:  &next, ProgramFile: p.path,
+		Watchdog:    watchdog(pids),
+		ReplayFile:  strings.TrimSuffix(pidFile, ".pid") + ".replay",
+		UndoFile:    strings.TrimSuffix(pidFile, ".pid") + ".undo",
+		ControlFile: control.Path(pidFile),
+		Successor:   &next, ProgramFile: p.path,
 		Handed: p.handed.toDaemon(), Store: newStore(next),
 	}
 }

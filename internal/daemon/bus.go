@@ -145,7 +145,7 @@ func (d *Daemon) announceOnRequest(m *member) {
 	done := make(chan struct{})
 	d.do(func() { // the manager knows the runner
 		d.log.infof("Sending garps on %s on DBus request", m.name())
-		m.runner.ctl.push(control{do: func(time.Time, *fsm.Group) {
+		m.runner.ctl.push(errand{do: func(time.Time, *fsm.Group) {
 			m.runner.hands.push(job{m: m, rounds: 1, why: fsm.AnnounceRefresh, epoch: m.epoch.Load()})
 			m.runner.hands.push(job{reached: done})
 		}})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/control"
 	"github.com/holdfast-ha/holdfast/internal/dbus"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
@@ -65,6 +66,8 @@ type Options struct {
 	// Handed is what an earlier program has left, in whose place this one goes on;
 	// nil: this is a start.
 	Handed *Handed
+	// ControlFile is where holdfastctl finds the daemon; "": nowhere.
+	ControlFile string
 	// Started is called when addresses are being watched over.
 	Started func() error
 	Log     *slog.Logger
@@ -137,9 +140,16 @@ type Daemon struct {
 	renew     bool       // an upgrade was asked for during a reload
 	again     bool       // a reload was asked for while one was under way
 	dog       watchdog
-	started   time.Time
-	delayed   time.Time // end of the start delay
-	stopping  atomic.Bool
+
+	control                 *control.Server // nil: nobody can ask
+	forReload, forUpgrade   askers          // who wait for the next one
+	lastReload, lastUpgrade *control.Outcome
+	told                    *control.Status // what was answered last, and when
+	toldAt                  time.Time
+
+	started  time.Time
+	delayed  time.Time // end of the start delay
+	stopping atomic.Bool
 }
 
 // New makes a daemon that is to run the configuration; it opens nothing.
@@ -199,6 +209,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		d.again = false
 		d.reload()
 	}
+	d.listen()
 	d.serve(ctx, signals)
 	if d.left {
 		return nil
@@ -327,6 +338,7 @@ func (d *Daemon) shutdown() {
 	d.stopping.Store(true)
 	d.log.infof("Stopping")
 	process.Stopping()
+	go d.control.Close() // who still waits hears that it ends
 	d.stopTracking()
 	d.lookout.stop()
 	if d.planned != nil {

@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/holdfast-ha/holdfast/internal/confdiff"
@@ -54,6 +55,11 @@ func instancePart(c *config.Instance, change confdiff.Change, details []string) 
 
 // Same tells whether there is no difference.
 func (d *Difference) Same() bool { return len(d.Instances)+len(d.Parts)+len(d.Restart) == 0 }
+
+// removes tells whether an instance goes.
+func (d *Difference) removes() bool {
+	return slices.ContainsFunc(d.Instances, func(p confdiff.Part) bool { return p.Change == confdiff.Removed })
+}
 
 // Summary is a line for the log. It counts all instances, and names few.
 func (d *Difference) Summary() string {

@@ -169,7 +169,7 @@ func awaitAll(runners []*runner) {
 	defer late.Stop()
 	for _, r := range runners {
 		done := make(chan struct{})
-		r.ctl.push(control{do: func(time.Time, *fsm.Group) { r.hands.push(job{reached: done}) }})
+		r.ctl.push(errand{do: func(time.Time, *fsm.Group) { r.hands.push(job{reached: done}) }})
 		select {
 		case <-done:
 		case <-r.done:
@@ -247,7 +247,7 @@ func closeFIFOs(pipes [2]*notify.Pipe, limit time.Duration) {
 // tellAgain writes to the FIFOs the states that a reload has left as they were.
 func (d *Daemon) tellAgain(before []*member, groups map[string]bool) {
 	for _, r := range d.runners {
-		r.ctl.push(control{do: func(_ time.Time, g *fsm.Group) {
+		r.ctl.push(errand{do: func(_ time.Time, g *fsm.Group) {
 			if g.Name() != "" && groups[g.Name()] {
 				r.note(r.members[0], ofGroupReload, g.State())
 			}

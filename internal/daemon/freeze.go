@@ -77,7 +77,7 @@ func (f *freezing) run() error {
 	}
 	arrived, saved, rested := f.channels(), f.channels(), f.channels()
 	for i, r := range d.runners {
-		r.ctl.push(control{do: func(_ time.Time, g *fsm.Group) { f.restRunner(i, r, g, arrived[i], saved[i], rested[i]) }})
+		r.ctl.push(errand{do: func(_ time.Time, g *fsm.Group) { f.restRunner(i, r, g, arrived[i], saved[i], rested[i]) }})
 	}
 	if !f.await(freezeTime, receivers(arrived)...) {
 		return errors.New("a group is busy")

@@ -355,7 +355,7 @@ func (d *Daemon) suspectRival(m *member, news []splitbrain.News) {
 		}
 		d.do(func() { // only here it is certain which runner is the member's
 			r := m.runner
-			r.ctl.push(control{do: func(now time.Time, _ *fsm.Group) { r.noteRival(now, m, n) }})
+			r.ctl.push(errand{do: func(now time.Time, _ *fsm.Group) { r.noteRival(now, m, n) }})
 		})
 	}
 }

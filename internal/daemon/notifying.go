@@ -140,7 +140,7 @@ func (d *Daemon) scriptEnded(k notify.Kind, name string, r notify.Run, said []st
 		if k == notify.Instance && set.cfg.Name != name || k == notify.Group && (set.group == nil || set.group.Name != name) {
 			continue
 		}
-		m.runner.ctl.push(control{do: func(now time.Time, _ *fsm.Group) { m.journal.Script(now, r.State, how) }})
+		m.runner.ctl.push(errand{do: func(now time.Time, _ *fsm.Group) { m.journal.Script(now, r.State, how) }})
 	}
 }
 
@@ -149,6 +149,6 @@ func (d *Daemon) scriptEnded(k notify.Kind, name string, r notify.Run, said []st
 func (d *Daemon) scriptSaid(name string, lines []string) {
 	how := fmt.Sprintf("%s said: %s", name, strings.Join(lines, " / "))
 	for _, w := range d.watchers[trackKey{fsm.TrackScript, name}] {
-		w.m.runner.ctl.push(control{do: func(now time.Time, _ *fsm.Group) { w.m.journal.Script(now, "tracking", how) }})
+		w.m.runner.ctl.push(errand{do: func(now time.Time, _ *fsm.Group) { w.m.journal.Script(now, "tracking", how) }})
 	}
 }

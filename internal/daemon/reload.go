@@ -3,16 +3,21 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
+	"github.com/holdfast-ha/holdfast/internal/confdiff"
 	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/control"
 	"github.com/holdfast-ha/holdfast/internal/ownfile"
 	"github.com/holdfast-ha/holdfast/internal/process"
 	"github.com/holdfast-ha/holdfast/internal/schedule"
 	"github.com/holdfast-ha/holdfast/internal/settled"
+	"github.com/holdfast-ha/holdfast/internal/syntax"
 )
 
 // Source reads a configuration; all files are read by the function that it is
@@ -62,7 +67,8 @@ func (d *Daemon) reload() {
 	d.reloads++
 	d.log.infof("Reloading ...")
 	process.Reloading()
-	old := d.cfg
+	old, waiting := d.cfg, d.forReload
+	d.forReload = nil
 	global := &old.Global
 	go func() {
 		unmark := d.mark(global)
@@ -72,7 +78,7 @@ func (d *Daemon) reload() {
 		if c.Config != nil {
 			diff = Compare(old, c.Config)
 		}
-		d.do(func() { d.reloaded(c, diff) })
+		d.do(func() { d.reloaded(c, diff, waiting) })
 	}()
 }
 
@@ -98,17 +104,24 @@ func (d *Daemon) mark(g *config.Global) (unmark func()) {
 
 // reloaded changes to the new configuration, or keeps the running one when the
 // new one cannot be run: no error in a file may cost an address.
-func (d *Daemon) reloaded(c *Candidate, diff *Difference) {
+func (d *Daemon) reloaded(c *Candidate, diff *Difference, waiting askers) {
 	LogDiagnostics(d.opt.Log, c.Diagnostics)
-	if why := d.objection(c); why != "" {
-		d.log.alertf("%s: keeping the one that runs. Mend %s and reload again.", why, d.opt.ConfigFile)
+	for _, x := range c.Diagnostics {
+		waiting.tell(x.String())
+	}
+	if why := d.objection(c, diff); why != "" {
+		d.notReloaded(waiting, "%s: keeping the one that runs. Mend %s and reload again.", why, d.opt.ConfigFile)
 	} else if err := d.change(c.Config); err != nil {
-		d.log.alertf("The new configuration cannot be put in place: %v. Keeping the one that runs.", err)
+		d.notReloaded(waiting, "The new configuration cannot be put in place: %v. Keeping the one that runs.", err)
 	} else {
 		d.text = c.Files
-		d.log.infof("Reload: %s", diff.Summary())
+		text := "Reload: " + diff.Summary()
+		d.log.infof("%s", text)
 		d.saveConfig()
 		d.saveData("post")
+		d.lastReload = &control.Outcome{At: time.Now(), Text: text}
+		waiting.tell(text)
+		waiting.done(nil)
 	}
 	process.Ready(d.status())
 	d.log.infof("Reload complete")
@@ -123,14 +136,24 @@ func (d *Daemon) reloaded(c *Candidate, diff *Difference) {
 	}
 }
 
+// notReloaded tells everybody that, and why, the running configuration stays.
+func (d *Daemon) notReloaded(waiting askers, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	d.log.alertf("%s", text)
+	d.lastReload = &control.Outcome{At: time.Now(), Failed: true, Text: text}
+	waiting.done(errors.New(text))
+}
+
 // objection says why a configuration must not come to run; "": it may.
-func (d *Daemon) objection(c *Candidate) string {
+func (d *Daemon) objection(c *Candidate, diff *Difference) string {
 	check := d.cfg.Global.More.ReloadCheckConfig
 	switch {
 	case c.Moving != "":
 		return c.Moving + " is still being written"
 	case c.Config == nil || c.Diagnostics.Fatal():
 		return "The new configuration cannot be run"
+	case misread(c.Diagnostics) && diff.removes():
+		return "Braces do not match in the new configuration, and it would remove " + diff.counted(confdiff.Removed, "instances that run")
 	case check != "":
 		if err := writeVerdict(check, c.Tested); err != nil {
 			d.log.infof("reload_check_config: %v", err)
@@ -155,6 +178,14 @@ func (d *Daemon) objection(c *Candidate) string {
 		return "The new configuration needs a restart"
 	}
 	return ""
+}
+
+// misread tells whether blocks may have been taken for something else than was meant:
+// a file that ends in the middle, or a brace too few or too many.
+func misread(diags config.Diagnostics) bool {
+	return slices.ContainsFunc(diags, func(x config.Diagnostic) bool {
+		return x.Code == syntax.MissingClose || x.Code == syntax.UnexpectedClose || x.Code == syntax.MissingOpen
+	})
 }
 
 // losesKey names an instance that runs and would be in FAULT because of its

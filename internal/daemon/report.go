@@ -38,7 +38,7 @@ func ask(runners []*runner, f func(i int, now time.Time, g *fsm.Group)) (answere
 	left.Store(int64(len(runners)))
 	all := make(chan struct{})
 	for i, r := range runners {
-		r.ctl.push(control{do: func(now time.Time, g *fsm.Group) {
+		r.ctl.push(errand{do: func(now time.Time, g *fsm.Group) {
 			f(i, now, g)
 			answers[i].Store(true)
 			if left.Add(-1) == 0 {
@@ -126,11 +126,7 @@ func (d *Daemon) writeData() {
 	if d.tellsMuch() {
 		defer roomy()()
 	}
-	sv := d.survey(question{past: !d.opt.StrictCompat})
-	data := sv.data()
-	if !d.opt.StrictCompat {
-		sv.addPast(data)
-	}
+	data := d.collectData()
 	g := &data.Global
 	var namespace, instance string
 	if g.DataUseInstance {
@@ -142,6 +138,16 @@ func (d *Daemon) writeData() {
 	parent := g.ParentText()
 	d.write(path(true), slices.Values([][]byte{parent}))
 	d.write(path(false), data.Pieces(true))
+}
+
+// collectData collects what keepalived.data tells.
+func (d *Daemon) collectData() *dump.Data {
+	sv := d.survey(question{past: !d.opt.StrictCompat})
+	data := sv.data()
+	if !d.opt.StrictCompat {
+		sv.addPast(data)
+	}
+	return data
 }
 
 // logData logs what keepalived.data would hold, without what changes by itself.
@@ -166,13 +172,18 @@ func (d *Daemon) writeJSON() {
 	if d.tellsMuch() {
 		defer roomy()()
 	}
-	sv := d.survey(question{})
-	data := dump.Data{Instances: sv.instances(), Processes: sv.processes()}
+	data := d.collectJSON()
 	if len(data.Instances) == 0 {
 		return
 	}
 	version := d.cfg.Global.More.JSONVersion
 	d.write(d.dumpPath(d.cfg.Global.More.JSONDumpFile, dump.JSONFile), data.JSONPieces(version))
+}
+
+// collectJSON collects what keepalived.json tells.
+func (d *Daemon) collectJSON() *dump.Data {
+	sv := d.survey(question{})
+	return &dump.Data{Instances: sv.instances(), Processes: sv.processes()}
 }
 
 // tellsMuch tells whether a dump is worth room for the heap.

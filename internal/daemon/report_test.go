@@ -435,7 +435,7 @@ func TestViewsOfAStuckRunner(t *testing.T) {
 		beginStandIn(d)
 		synctest.Wait()
 		stuck := named(d, "VI_U").runner
-		stuck.ctl.push(control{do: func(time.Time, *fsm.Group) { time.Sleep(time.Minute) }})
+		stuck.ctl.push(errand{do: func(time.Time, *fsm.Group) { time.Sleep(time.Minute) }})
 		synctest.Wait()
 		begun := time.Now()
 		views := viewsOf(d, question{})

@@ -25,9 +25,9 @@ type refused struct {
 	ev fsm.AdvertRejected
 }
 
-// control is an event of any other kind, or a function to be run on the
+// errand is an event of any other kind, or a function to be run on the
 // runner's goroutine between two steps.
-type control struct {
+type errand struct {
 	id fsm.ID
 	ev fsm.Event
 	do func(now time.Time, g *fsm.Group)
@@ -52,7 +52,7 @@ type runner struct {
 	members []*member // by fsm.ID
 	log     *logger
 
-	ctl     *queue[control]
+	ctl     *queue[errand]
 	adverts chan heard
 	refused chan refused
 	hands   *hands
@@ -84,7 +84,7 @@ type runner struct {
 func newRunner(g *fsm.Group, members []*member, log *logger, h *hands) *runner {
 	return &runner{
 		group: g, members: members, log: log, hands: h,
-		ctl:     newQueue[control](),
+		ctl:     newQueue[errand](),
 		adverts: make(chan heard, advertBox),
 		refused: make(chan refused, refusalBox),
 		quit:    make(chan struct{}),
@@ -97,13 +97,13 @@ func newRunner(g *fsm.Group, members []*member, log *logger, h *hands) *runner {
 }
 
 // post offers an event that must not be lost.
-func (r *runner) post(id fsm.ID, ev fsm.Event) { r.ctl.push(control{id: id, ev: ev}) }
+func (r *runner) post(id fsm.ID, ev fsm.Event) { r.ctl.push(errand{id: id, ev: ev}) }
 
 // call runs f between two steps and waits for it; it returns false when the
 // runner has ended or does not answer in time.
 func (r *runner) call(timeout time.Duration, f func(now time.Time, g *fsm.Group)) bool {
 	ran := make(chan struct{})
-	r.ctl.push(control{do: func(now time.Time, g *fsm.Group) {
+	r.ctl.push(errand{do: func(now time.Time, g *fsm.Group) {
 		f(now, g)
 		close(ran)
 	}})

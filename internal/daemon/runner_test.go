@@ -75,7 +75,7 @@ func masterAdvert(priority uint8) heard {
 
 // oversleep keeps the runner from running, as a busy machine would.
 func (r *testRunner) oversleep(d time.Duration) {
-	r.ctl.push(control{do: func(time.Time, *fsm.Group) { time.Sleep(d) }})
+	r.ctl.push(errand{do: func(time.Time, *fsm.Group) { time.Sleep(d) }})
 }
 
 func TestSilenceMakesMaster(t *testing.T) {

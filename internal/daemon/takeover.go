@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/control"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/handover"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
@@ -123,10 +124,15 @@ func (d *Daemon) takeOver(h *Handed) error {
 	}
 	h.Up()
 	took := time.Since(then)
+	text := fmt.Sprintf("%s: going on as Holdfast %s where Holdfast %s has left, %v later", h.what(), d.opt.Version, st.From, took.Round(100*time.Microsecond))
 	if h.Returned != "" {
-		d.log.alertf("Upgrade: the new program did not come up: %s. Going on as before, with Holdfast %s", h.Returned, d.opt.Version)
+		failed := fmt.Sprintf("Upgrade: the new program did not come up: %s. Going on as before, with Holdfast %s", h.Returned, d.opt.Version)
+		d.log.alertf("%s", failed)
+		d.lastUpgrade = &control.Outcome{At: time.Now(), Failed: true, Text: failed}
+	} else if !h.Restarted {
+		d.lastUpgrade = &control.Outcome{At: time.Now(), Text: text}
 	}
-	d.log.infof("%s: going on as Holdfast %s where Holdfast %s has left, %v later", h.what(), d.opt.Version, st.From, took.Round(100*time.Microsecond))
+	d.log.infof("%s", text)
 	d.settleIn(h)
 	return nil
 }
@@ -228,7 +234,7 @@ func (d *Daemon) settleIn(h *Handed) {
 	for i, m := range d.members {
 		if i < len(later.Journals) {
 			entries := later.Journals[i]
-			m.runner.ctl.push(control{do: func(time.Time, *fsm.Group) { m.journal.Restore(entries) }})
+			m.runner.ctl.push(errand{do: func(time.Time, *fsm.Group) { m.journal.Restore(entries) }})
 		}
 	}
 	h.Settled()

@@ -2,9 +2,11 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
+	"github.com/holdfast-ha/holdfast/internal/control"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/handover"
 	"github.com/holdfast-ha/holdfast/internal/notify"
@@ -58,6 +60,9 @@ type upgrading struct {
 	// itself; failed is called then if there was one.
 	become func(st *handover.State, l *handover.Later, fds []int, last func()) error
 	failed func(error)
+	// waiting are those who have asked for it over the control socket. They hear
+	// nothing more if it succeeds: their connections end with this program.
+	waiting askers
 }
 
 // upgrade begins one.
@@ -65,6 +70,8 @@ func (d *Daemon) upgrade() {
 	switch {
 	case d.opt.Successor == nil:
 		d.log.infof("Upgrade: this daemon cannot be replaced while it runs")
+		d.forUpgrade.done(errors.New("this daemon cannot be replaced while it runs"))
+		d.forUpgrade = nil
 		return
 	case d.upgrading != nil:
 		d.log.infof("Upgrade: one is under way already")
@@ -75,7 +82,9 @@ func (d *Daemon) upgrade() {
 		return
 	}
 	d.log.infof("Upgrade: trying %s", d.opt.ProgramFile)
-	d.upgrading = &upgrading{what: "Upgrade", become: d.opt.Successor.Become, failed: d.upgradeFailed}
+	d.upgrading = &upgrading{what: "Upgrade", become: d.opt.Successor.Become, failed: d.upgradeFailed, waiting: d.forUpgrade}
+	d.forUpgrade = nil
+	d.upgrading.waiting.tell("Upgrade: trying " + d.opt.ProgramFile)
 	process.Reloading()
 	st, err := d.glimpse()
 	go func() {
@@ -115,7 +124,9 @@ func (d *Daemon) rehearsed(version string, err error) {
 	}
 	u := d.upgrading
 	u.version = version
-	d.log.infof("Upgrade: %s is Holdfast %s and would come up", d.opt.ProgramFile, version)
+	text := fmt.Sprintf("Upgrade: %s is Holdfast %s and would come up", d.opt.ProgramFile, version)
+	d.log.infof("%s", text)
+	u.waiting.tell(text)
 	scripts, pipes := d.scripts, d.openPipes()
 	go func() {
 		d.endChildren(u.what, scripts, pipes)
@@ -219,7 +230,10 @@ func (d *Daemon) goOn() {
 
 // upgradeFailed says why this program goes on.
 func (d *Daemon) upgradeFailed(err error) {
-	d.log.alertf("Upgrade: %v: going on as Holdfast %s, nothing has changed", err, d.opt.Version)
+	text := fmt.Sprintf("Upgrade: %v: going on as Holdfast %s, nothing has changed", err, d.opt.Version)
+	d.log.alertf("%s", text)
+	d.lastUpgrade = &control.Outcome{At: time.Now(), Failed: true, Text: text}
+	d.upgrading.waiting.done(errors.New(text))
 	d.upgrading = nil
 	process.Ready(d.status())
 	if d.again {

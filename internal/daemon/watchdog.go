@@ -56,7 +56,7 @@ func (w *watchdog) round(runners []*runner, log *logger) {
 		}
 		round := w.rounds
 		r.pulse.asked = round
-		r.ctl.push(control{do: func(time.Time, *fsm.Group) { r.pulse.answered.Store(round) }})
+		r.ctl.push(errand{do: func(time.Time, *fsm.Group) { r.pulse.answered.Store(round) }})
 	}
 	switch {
 	case late == nil:

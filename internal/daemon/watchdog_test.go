@@ -44,7 +44,7 @@ func TestWatchdog(t *testing.T) {
 			t.Errorf("%d signs of life, want %d", n, 10*beats)
 		}
 		stuck, free := make(chan struct{}), make(chan struct{})
-		b.ctl.push(control{do: func(time.Time, *fsm.Group) { close(stuck); <-free }})
+		b.ctl.push(errand{do: func(time.Time, *fsm.Group) { close(stuck); <-free }})
 		<-stuck
 		given(within / beats) // what was answered before still counts
 		if n := given(10 * within); n != 0 {

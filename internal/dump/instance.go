@@ -120,10 +120,8 @@ func (p *printer) instanceFaults(v *Instance) {
 		p.put(3, "Flags of interface faults - (none)")
 	} else {
 		p.put(3, "Flags of interface faults:")
-		for i, name := range interfaceFaultNames {
-			if v.InterfaceFaults&(1<<i) != 0 {
-				p.put(5, "", name)
-			}
+		for _, name := range v.InterfaceFaults.Names() {
+			p.put(5, "", name)
 		}
 	}
 	p.num(3, "Number of track scripts init = ", int64(v.ScriptsInit))

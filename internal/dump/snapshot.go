@@ -163,6 +163,16 @@ var interfaceFaultNames = [...]string{
 	"unspecified", "i/f down", "base i/f down", "duplicate VRID", "no source IP address", "config error",
 }
 
+// Names are the reasons in words.
+func (f InterfaceFault) Names() (names []string) {
+	for i, name := range interfaceFaultNames {
+		if f&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // Extension is auth_hmac; nil: none.
 type Extension struct {
 	Keys   int

@@ -142,6 +142,9 @@ func TestReplacingAPair(t *testing.T) {
 	if got := a.Show("holdfast", "StatusText"); got != "1 instances: 1 MASTER, 0 BACKUP" {
 		t.Errorf("status of the Master: %q", got)
 	}
+	if got := a.Run("holdfastctl", "status"); !strings.Contains(got, "1 instances: 1 MASTER, 0 BACKUP") || !strings.Contains(got, vip) {
+		t.Errorf("holdfastctl status: %s", got)
+	}
 
 	// The same package again is an upgrade: the daemon is executed anew.
 	before := a.Show("holdfast", "MainPID")
@@ -156,6 +159,13 @@ func TestReplacingAPair(t *testing.T) {
 	}
 	if after := a.Show("holdfast", "MainPID"); after != before {
 		t.Errorf("process %s became %s", before, after)
+	}
+	p.begin(t)
+	if got := a.Run("holdfastctl", "upgrade"); !strings.Contains(got, "Upgrade: going on as") {
+		t.Errorf("holdfastctl upgrade: %s", got)
+	}
+	if s, after := p.silence(), a.Show("holdfast", "MainPID"); s > slack || after != before {
+		t.Errorf("by holdfastctl: %v without an answer, process %s became %s", s, before, after)
 	}
 	if exe := a.Run("readlink", "/proc/"+before+"/exe"); strings.Contains(exe, "deleted") {
 		t.Errorf("it still runs %s", exe)
