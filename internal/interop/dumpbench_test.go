@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -10,15 +11,22 @@ import (
 )
 
 // BenchmarkDumps is the time from the signal to the closing of the complete file,
-// with a thousand instances that are Master, as whoever waits for the file sees it.
-// Besides the mean there is the median: the means of shared machines are those of
-// their neighbours.
+// with instances that are all Master, as whoever waits for the file sees it, of both
+// daemons in one run. Besides the mean there is the median: the means of shared
+// machines are those of their neighbours.
 func BenchmarkDumps(b *testing.B) {
 	nettest.Require(b)
 	inputs()
-	const n = 1000
+	for _, n := range []int{250, 1000} {
+		for _, who := range []struct{ name, program string }{{"holdfast", ours}, {"keepalived", interop.Keepalived}} {
+			b.Run(fmt.Sprintf("%d/%s", n, who.name), func(b *testing.B) { benchDumps(b, who.program, n) })
+		}
+	}
+}
+
+func benchDumps(b *testing.B, program string, n int) {
 	lan := nettest.NewLANT(b, 1, nettest.Options{})
-	d, err := interop.Start(lan.Node(1), ours, b.TempDir(), many(n))
+	d, err := interop.Start(lan.Node(1), program, b.TempDir(), many(n))
 	if err != nil {
 		b.Fatal(err)
 	}
