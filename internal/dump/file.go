@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // TempDir is where the files go: /tmp, or TMPDIR if that is absolute.
@@ -67,24 +69,38 @@ func WriteFile(path string, data iter.Seq[[]byte], umask int) error {
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	defer f.Close()
-	if err := place(f, path, data, umask); err != nil {
-		os.Remove(f.Name())
+	before, err := place(f, path, data, umask)
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if before || err != nil {
+		_ = unix.Unlink(f.Name()) // never a directory
+	}
+	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
 }
 
 // place writes a new file and gives it its name. The mode comes after the data:
-// nobody else reads the file before it is whole.
-func place(f *os.File, path string, data iter.Seq[[]byte], umask int) error {
+// nobody else reads the file before it is whole. The file that was there before may
+// have the new one's name then.
+func place(f *os.File, path string, data iter.Seq[[]byte], umask int) (before bool, err error) {
 	for piece := range data {
 		if _, err := f.Write(piece); err != nil {
-			return err
+			return false, err
 		}
 	}
 	if err := f.Chmod(os.FileMode(0o666 &^ umask)); err != nil {
-		return err
+		return false, err
 	}
-	return os.Rename(f.Name(), path)
+	// Where a file is replaced by rename, ext4 begins to write it to the disk at once,
+	// which whoever renames waits for; where two change their names it does not, and a
+	// dump need not survive a power failure. A directory has to stay where it is.
+	if st, err := os.Lstat(path); err == nil && st.Mode().IsRegular() {
+		if unix.Renameat2(unix.AT_FDCWD, f.Name(), unix.AT_FDCWD, path, unix.RENAME_EXCHANGE) == nil {
+			return true, nil
+		}
+	}
+	return false, os.Rename(f.Name(), path)
 }

@@ -111,7 +111,7 @@ func TestWriteFileFails(t *testing.T) {
 	if err != nil {
 		t.Skipf("needs /dev/full, to stand for a full disk: %v", err)
 	}
-	if err := place(full, filepath.Join(dir, "x"), inPieces("x"), 0o177); err == nil {
+	if _, err := place(full, filepath.Join(dir, "x"), inPieces("x"), 0o177); err == nil {
 		t.Error("a full disk was no error")
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 1 {
