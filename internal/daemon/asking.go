@@ -161,7 +161,7 @@ func (d *Daemon) textOf(verb control.Verb) iter.Seq[[]byte] {
 		}
 		return data.JSONPieces(d.cfg.Global.More.JSONVersion)
 	}
-	return dump.StatsPieces(d.survey(question{clearAfter: verb == control.VerbStatsClear}).instances())
+	return dump.StatsPieces(d.collectStats(verb == control.VerbStatsClear))
 }
 
 // statusAge is how old a status for others may be: if they ask all the time they

@@ -9,6 +9,7 @@ import (
 
 	"github.com/holdfast-ha/holdfast/internal/dump"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
+	"github.com/holdfast-ha/holdfast/internal/journal"
 )
 
 // viewTimeout is how long a dump waits for the groups: a runner never waits for
@@ -28,8 +29,8 @@ type question struct {
 	past       bool // tell what happened, too
 }
 
-// ask calls f for every runner on that runner's goroutine, and tells which of them
-// have answered in time. What f has left of the others must not be looked at. No
+// ask calls f for runners on their own goroutines, and tells which of them have
+// answered in time. What f has left of the others must not be looked at. No
 // goroutines and few allocations, and nobody is woken but for the last answer: there
 // may be a thousand runners.
 func ask(runners []*runner, f func(i int, now time.Time, g *fsm.Group)) (answered []bool) {
@@ -61,10 +62,11 @@ func ask(runners []*runner, f func(i int, now time.Time, g *fsm.Group)) (answere
 	return answered
 }
 
-// views asks every runner what it knows, all of them at the same time. The
-// counters of packets that the state machine was too busy to take are added. A
-// member whose runner does not answer is not in the result, nor are the timers of
-// that one; the others' are in the order of the runners.
+// views is what the runners know: what their mirrors show, and where these are not
+// up to date, or the counters are to begin anew, what the runners answer when they are
+// asked, all of them at the same time. The counters of packets that the state machine
+// was too busy to take are added. A member whose runner does not answer is not in the
+// result, nor are the timers of that one; the others' are in the order of the runners.
 func (d *Daemon) views(q question) (map[*member]*view, []dump.Timers) {
 	places := make([]view, len(d.members))
 	answers := make([][]view, len(d.runners))
@@ -72,11 +74,20 @@ func (d *Daemon) views(q question) (map[*member]*view, []dump.Timers) {
 		answers[i], places = places[:len(r.members)], places[len(r.members):]
 	}
 	timers := make([]lateness, len(d.runners))
-	runners := d.runners // a late answer finds them as they were
-	answered := ask(runners, func(i int, now time.Time, g *fsm.Group) {
-		timers[i] = runners[i].timers
-		look(runners[i], now, g, answers[i], q)
-	})
+	answered := make([]bool, len(d.runners))
+	var runners []*runner // to be asked
+	var which []int       // of all
+	for i, r := range d.runners {
+		if answered[i] = glance(r, answers[i], &timers[i], q); !answered[i] {
+			runners, which = append(runners, r), append(which, i)
+		}
+	}
+	for k, ok := range ask(runners, func(k int, now time.Time, g *fsm.Group) {
+		timers[which[k]] = runners[k].timers
+		look(runners[k], now, g, answers[which[k]], q)
+	}) {
+		answered[which[k]] = ok
+	}
 	all := make(map[*member]*view, len(d.members))
 	var late []dump.Timers
 	for i, r := range d.runners {
@@ -94,22 +105,43 @@ func (d *Daemon) views(q question) (map[*member]*view, []dump.Timers) {
 	return all, late
 }
 
+// glance takes what is known of a runner's members from its mirror, if that will do.
+func glance(r *runner, views []view, timers *lateness, q question) bool {
+	if q.clearAfter {
+		return false // nothing must be counted between the look and that
+	}
+	var entries func(i int, e []journal.Entry)
+	if q.past {
+		now := time.Now()
+		entries = func(i int, e []journal.Entry) { views[i].journal = remembered(r.members[i], e, now) }
+	}
+	return r.look(func(i int, v *fsm.View) { views[i].take(r.members[i], v) }, entries, timers)
+}
+
+// take takes what is known of a member.
+func (v *view) take(m *member, known *fsm.View) {
+	v.View, v.suspected = *known, m.suspected.Load()
+	for reason := range m.overflow {
+		v.Stats.Rejected[reason] += m.overflow[reason].Load()
+	}
+}
+
 // look copies what is known of a runner's members. It runs on the runner's
 // goroutine.
 func look(r *runner, now time.Time, g *fsm.Group, views []view, q question) {
 	for i, m := range r.members {
 		v := &views[i]
-		v.View, v.suspected = g.View(fsm.ID(i)), m.suspected.Load()
 		if q.past {
-			v.journal = remembered(m, now)
+			v.journal = remembered(m, m.journal.Entries(), now)
 		}
+		known := g.View(fsm.ID(i))
+		if !q.clearAfter {
+			v.take(m, &known)
+			continue
+		}
+		v.View, v.suspected = known, m.suspected.Load()
 		for reason := range m.overflow {
-			n := &m.overflow[reason]
-			if q.clearAfter {
-				v.Stats.Rejected[reason] += n.Swap(0)
-			} else {
-				v.Stats.Rejected[reason] += n.Load()
-			}
+			v.Stats.Rejected[reason] += m.overflow[reason].Swap(0)
 		}
 	}
 	if q.clearAfter {
@@ -163,8 +195,7 @@ func (d *Daemon) writeStats(clearAfter bool) {
 	if d.tellsMuch() {
 		defer roomy()()
 	}
-	instances := d.survey(question{clearAfter: clearAfter}).instances()
-	d.write(d.dumpPath(d.cfg.Global.More.StatsDumpFile, dump.StatsFile), dump.StatsPieces(instances))
+	d.write(d.dumpPath(d.cfg.Global.More.StatsDumpFile, dump.StatsFile), dump.StatsPieces(d.collectStats(clearAfter)))
 }
 
 // writeJSON writes keepalived.json, unless there are no instances.
@@ -178,6 +209,22 @@ func (d *Daemon) writeJSON() {
 	}
 	version := d.cfg.Global.More.JSONVersion
 	d.write(d.dumpPath(d.cfg.Global.More.JSONDumpFile, dump.JSONFile), data.JSONPieces(version))
+}
+
+// collectStats collects what keepalived.stats tells: of instances not more than that.
+func (d *Daemon) collectStats(clearAfter bool) []dump.Instance {
+	views, _ := d.views(question{clearAfter: clearAfter})
+	all := make([]dump.Instance, 0, len(d.ordered))
+	for _, m := range d.ordered {
+		v := views[m]
+		if v == nil {
+			v = &nothing
+		}
+		i := dump.Instance{Name: m.name(), Stats: statsOf(&v.Stats)}
+		i.Stats.SplitBrain = v.suspected
+		all = append(all, i)
+	}
+	return all
 }
 
 // collectJSON collects what keepalived.json tells.

@@ -1,22 +1,22 @@
 package daemon
 
 import (
+	"slices"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/dump"
 	"github.com/holdfast-ha/holdfast/internal/journal"
 )
 
-// remembered copies the journal of a member, with the rejected packets that were
-// too many to be looked at.
-func remembered(m *member, now time.Time) []dump.Entry {
-	entries := m.journal.Entries()
+// remembered is the journal of a member as it is shown, with the rejected packets that
+// were too many to be looked at.
+func remembered(m *member, entries []journal.Entry, now time.Time) []dump.Entry {
 	var lost uint64
 	for i := range m.overflow {
 		lost += m.overflow[i].Load()
 	}
 	if lost > 0 {
-		entries = append(entries, journal.Entry{
+		entries = append(slices.Clip(entries), journal.Entry{
 			At: now, Last: now, Kind: journal.Rejected, Count: lost, Cause: "too many at a time to be looked at one by one",
 		})
 	}

@@ -48,19 +48,12 @@ func (d *Daemon) survey(q question) *survey {
 		links: make(map[int]*kernel.Link, len(d.links)), virtuals: map[string]*virtual{}, resets: map[string]int{},
 	}
 	sv.views, sv.timers = d.views(q)
-	of := make(map[*config.Instance]*member, len(d.members))
 	for _, m := range d.members { // the members of a group stand together, in its order
-		set := m.set.Load()
-		of[set.cfg] = m
-		if set.group != nil {
+		if set := m.set.Load(); set.group != nil {
 			sv.groups[set.group] = append(sv.groups[set.group], m)
 		}
 	}
-	for _, c := range d.cfg.Instances {
-		if m := of[c]; m != nil {
-			sv.members = append(sv.members, m)
-		}
-	}
+	sv.members = d.ordered
 	for _, c := range d.cfg.Groups {
 		sv.grouped = append(sv.grouped, sv.groups[c]...)
 	}

@@ -72,6 +72,8 @@ type runner struct {
 	clockGap  func() time.Duration
 	gap       time.Duration // as last seen
 
+	handled uint64        // errands that were done
+	mirror  mirror        // what others see of it
 	current heard         // the advert being heard: one place for all, so that hearing allocates nothing
 	dropped atomic.Uint64 // adverts that found the box full
 	lowers  atomic.Int32  // notes of adverts of lower priority that wait for the hands
@@ -168,6 +170,7 @@ func (r *runner) run() {
 		r.takeAdverts()
 		r.takeRefusals()
 		r.takeTimer()
+		r.show()
 
 		var fire <-chan time.Time
 		if at, ok := r.group.Wake(); ok {
@@ -220,6 +223,7 @@ func (r *runner) reject(j refused) {
 
 func (r *runner) takeControl() {
 	for _, c := range r.ctl.take() {
+		r.handled++
 		if c.do != nil {
 			c.do(time.Now(), r.group)
 			continue

@@ -74,8 +74,13 @@ type Journal struct {
 	failed   ring // scripts
 	rivals   ring // suspicions
 	rejected []rejection
-	others   Entry // those for whom there was no place
+	others   Entry  // those for whom there was no place
+	version  uint64 // changes with everything that is noted
 }
+
+// Version tells whether anything was noted between two looks. It is 0 for an empty
+// journal.
+func (j *Journal) Version() uint64 { return j.version }
 
 type rejection struct {
 	from   netip.Addr
@@ -85,23 +90,27 @@ type rejection struct {
 
 // State notes a transition.
 func (j *Journal) State(at time.Time, from, to, cause string) {
+	j.version++
 	j.changes.add(Entry{At: at, Last: at, Kind: State, From: from, To: to, Cause: cause, Count: 1}, keep)
 }
 
 // Priority notes a change of the effective priority.
 func (j *Journal) Priority(at time.Time, from, to uint8, cause string) {
+	j.version++
 	j.changes.add(Entry{At: at, Last: at, Kind: Priority, From: fmt.Sprint(from), To: fmt.Sprint(to), Cause: cause, Count: 1}, keep)
 }
 
 // Script notes that a notify script failed: how, and what it said. Such entries
 // have a list of their own: a script that fails each second crowds out nothing.
 func (j *Journal) Script(at time.Time, state, how string) {
+	j.version++
 	j.failed.add(Entry{At: at, Last: at, Kind: Script, To: state, Cause: how, Count: 1}, scripts)
 }
 
 // Suspicion notes that a second master begins or ceases to be suspected. What
 // leads to it may be forged, so such entries have a list of their own too.
 func (j *Journal) Suspicion(at time.Time, kind string, ended bool, evidence string) {
+	j.version++
 	to := "suspected"
 	if ended {
 		to = "over"
@@ -131,6 +140,7 @@ func (r *ring) appendTo(all []Entry) []Entry {
 
 // Rejected counts an advert that failed a check.
 func (j *Journal) Rejected(at time.Time, from netip.Addr, r advert.Reject) {
+	j.version++
 	for i := range j.rejected {
 		if e := &j.rejected[i]; e.from == from && e.reason == r.Reason {
 			e.entry.Last = at
@@ -160,6 +170,7 @@ func (j *Journal) Rejected(at time.Time, from netip.Addr, r advert.Reject) {
 
 // Overflow counts rejected adverts of which nothing more is known.
 func (j *Journal) Overflow(at time.Time, count uint64) {
+	j.version++
 	o := &j.others
 	if o.Count == 0 {
 		*o = Entry{At: at, Kind: Rejected, Cause: "too many senders to tell them apart"}
@@ -189,6 +200,7 @@ func (j *Journal) Entries() []Entry {
 // Restore puts entries that another journal had into an empty one, but for the
 // rejected adverts.
 func (j *Journal) Restore(entries []Entry) {
+	j.version++
 	for _, e := range entries {
 		switch e.Kind {
 		case State, Priority:
