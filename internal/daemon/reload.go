@@ -105,7 +105,7 @@ func (d *Daemon) reloaded(c *Candidate, diff *Difference) {
 	} else if err := d.change(c.Config); err != nil {
 		d.log.alertf("The new configuration cannot be put in place: %v. Keeping the one that runs.", err)
 	} else {
-		d.text = c.Files
+		d.text, d.changed = c.Files, nil
 		d.log.infof("Reload: %s", diff.Summary())
 		d.saveConfig()
 		d.saveData("post")
