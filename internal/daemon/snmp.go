@@ -3,7 +3,6 @@ package daemon
 import (
 	"cmp"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -165,27 +164,12 @@ func (d *Daemon) hearState(l line) {
 		case r.began.IsZero():
 			r.began = time.Now()
 		}
-		r.reason = snmp.NotMaster
-		if l.to == fsm.Master {
-			r.reason = masterReason(l.cause)
-		}
+		r.reason = snmp.Reason(l.reason)
 	})
 	s.Tell(snmp.Change{
 		Name: c.Name, State: snmpState(l.to), StartsMaster: startsMaster(c), Place: d.snmpPlace(c), Version: c.Version,
-		Master: l.to == fsm.Master, Source: l.source, Reason: masterReason(l.cause),
+		Master: l.to == fsm.Master, Source: l.source, Reason: snmp.Reason(l.reason),
 	})
-}
-
-// masterReason reads from the cause why an instance became MASTER: RFC 6527 knows
-// three reasons, the log many.
-func masterReason(cause string) snmp.Reason {
-	switch {
-	case strings.Contains(cause, "preempting"):
-		return snmp.Preempted
-	case strings.Contains(cause, "gave up"), strings.Contains(cause, "owner"):
-		return snmp.HigherPriority
-	}
-	return snmp.NoResponse
 }
 
 func startsMaster(c *config.Instance) bool { return c.StateMaster || c.Priority == fsm.Owner }
