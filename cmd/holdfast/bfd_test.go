@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/nettest"
+	"github.com/holdfast-ha/holdfast/internal/process"
 )
 
 // bfdConf is an instance that tracks a BFD session with the other one of two nodes:
@@ -34,6 +35,12 @@ func TestUpgradeKeepsBFDSessions(t *testing.T) {
 		n.upgrade()
 		spoken(t, capture, 10, time.Now(), 51) // more than three detection times
 	}
+	n.replaceBy(breaks(thatPanics), 0o755) // nor does it when the program before comes back
+	n.signal(process.UpgradeSignal)
+	n.waitLog("the new program did not come up: panic")
+	spoken(t, capture, 10, time.Now(), 51)
+	n.replaceBySelf()
+	n.upgrade()
 	if now := [2]int{downs(n), downs(peer)}; now != before {
 		t.Errorf("the session went down: %v, before %v", now, before)
 	}
