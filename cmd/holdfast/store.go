@@ -74,6 +74,11 @@ func (s *store) Leave(st *handover.State, later *handover.Later, last func()) er
 			r.Files = append(r.Files, handover.File{FD: fd, Dev: f.Dev, Ino: f.Ino})
 		}
 	}
+	for _, fd := range st.Sessions.Descriptors() { // of those opened meanwhile there will be others
+		if f, err := process.FileOf(*fd); err == nil && s.kept.Has(f) {
+			r.Files = append(r.Files, handover.File{FD: *fd, Dev: f.Dev, Ino: f.Ino})
+		}
+	}
 	st.Program.Restart = r
 	text, err := handover.Encode(st, later)
 	if err != nil {
@@ -130,6 +135,9 @@ func (h *handed) fits() error {
 			return errors.New("the service manager has not kept all sockets")
 		}
 		s.Receive, s.Send = receive, send
+	}
+	for _, fd := range st.Sessions.Descriptors() {
+		*fd = now[*fd] // 0: none
 	}
 	return nil
 }

@@ -46,11 +46,14 @@ type Options struct {
 type Peers struct {
 	opt      Options
 	specs    chan []Spec
+	rests    chan rest
 	readable chan *listener
 
 	sessions  map[string]*peer
 	listeners map[listening]*listener
 	failed    map[listening]string // ports that could not be opened, and why
+	wanted    []Spec
+	reopen    time.Time // when to try again to open ports; zero: all are open
 }
 
 type listening struct {
@@ -76,7 +79,7 @@ const (
 // New makes peers without sessions.
 func New(o Options) *Peers {
 	return &Peers{
-		opt: o, specs: make(chan []Spec, 1), readable: make(chan *listener),
+		opt: o, specs: make(chan []Spec, 1), rests: make(chan rest, 1), readable: make(chan *listener),
 		sessions: map[string]*peer{}, listeners: map[listening]*listener{}, failed: map[listening]string{},
 	}
 }
@@ -111,15 +114,13 @@ func (p *Peers) Run(ctx context.Context) {
 			return
 		case specs := <-p.specs:
 			p.apply(specs)
+		case r := <-p.rests:
+			r.reached <- &Resting{p}
+			<-r.until
 		case l := <-p.readable:
 			p.drain(l)
 			l.next <- struct{}{}
 		case <-timer.C:
-			// A late scheduler must not look like a dead neighbour: first hear
-			// what waits in the kernel.
-			for _, l := range p.listeners {
-				p.drain(l)
-			}
 			p.tick()
 		}
 	}
@@ -146,6 +147,9 @@ func (p *Peers) sorted() []*peer {
 // wait is how long there is nothing to do.
 func (p *Peers) wait() time.Duration {
 	d := time.Hour
+	if !p.reopen.IsZero() {
+		d = time.Until(p.reopen)
+	}
 	for _, s := range p.sessions {
 		for _, at := range []time.Time{s.session.Wake(), s.retry} {
 			if !at.IsZero() {
@@ -169,7 +173,8 @@ func (p *Peers) apply(specs []Spec) {
 			delete(p.sessions, name)
 		}
 	}
-	p.openListeners(specs)
+	p.wanted = specs
+	p.openListeners()
 	for i := range specs {
 		w := &specs[i]
 		s := p.sessions[w.Name]
@@ -186,9 +191,10 @@ func (p *Peers) apply(specs []Spec) {
 }
 
 // openListeners opens what the sessions need and closes the rest.
-func (p *Peers) openListeners(specs []Spec) {
+func (p *Peers) openListeners() {
 	needed := map[listening]bool{}
-	for _, s := range specs {
+	p.reopen = time.Time{}
+	for _, s := range p.wanted {
 		needed[s.listening()] = true
 	}
 	for k, l := range p.listeners {
@@ -201,21 +207,24 @@ func (p *Peers) openListeners(specs []Spec) {
 		if p.listeners[k] != nil {
 			continue
 		}
-		l, err := listen(k.v6, k.port, func(l *listener) {
-			select {
-			case p.readable <- l:
-			case <-l.closed():
-			}
-		})
+		l, err := listen(k, p.heard)
 		if err != nil {
 			if p.failed[k] != err.Error() {
-				p.opt.Log(false, fmt.Sprintf("%v; its sessions stay down", err))
+				p.opt.Log(false, fmt.Sprintf("%v; its sessions stay down, trying again", err))
 			}
-			p.failed[k] = err.Error()
+			p.failed[k], p.reopen = err.Error(), time.Now().Add(retryPause)
 			continue
 		}
 		delete(p.failed, k)
 		p.listeners[k] = l
+	}
+}
+
+// heard is told, on a goroutine of the listener, that there is something to read.
+func (p *Peers) heard(l *listener) {
+	select {
+	case p.readable <- l:
+	case <-l.closed():
 	}
 }
 
@@ -226,9 +235,16 @@ func (s *Spec) listening() listening {
 	return listening{s.Neighbor.Is6(), Port}
 }
 
-// tick lets expired timers count.
+// tick lets expired timers count. A late scheduler, or a program that was away for a
+// moment, must not look like a dead neighbour: first it hears what waits in the kernel.
 func (p *Peers) tick() {
+	for _, l := range p.listeners {
+		p.drain(l)
+	}
 	now := time.Now()
+	if !p.reopen.IsZero() && !p.reopen.After(now) {
+		p.openListeners()
+	}
 	for _, s := range p.sorted() {
 		if !s.retry.IsZero() && !s.retry.After(now) {
 			s.open(p, now)

@@ -39,15 +39,14 @@ type listener struct {
 
 // listen opens a listener; readable is called, on a goroutine of the listener,
 // whenever there is something to read.
-func listen(v6 bool, port int, readable func(*listener)) (*listener, error) {
+func listen(k listening, readable func(*listener)) (*listener, error) {
 	network := "udp4"
-	if v6 {
+	if k.v6 {
 		network = "udp6"
 	}
-	l := &listener{v6: v6, port: port, next: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{})}
 	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		return control(c, func(fd int) error {
-			if v6 {
+			if k.v6 {
 				return errors.Join(unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVHOPLIMIT, 1),
 					unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1))
 			}
@@ -55,11 +54,18 @@ func listen(v6 bool, port int, readable func(*listener)) (*listener, error) {
 				unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, 1))
 		})
 	}}
-	c, err := lc.ListenPacket(context.Background(), network, fmt.Sprintf(":%d", port))
+	c, err := lc.ListenPacket(context.Background(), network, fmt.Sprintf(":%d", k.port))
 	if err != nil {
 		return nil, fmt.Errorf("listening for BFD: %w", err)
 	}
-	l.conn = c.(*net.UDPConn)
+	return receive(c.(*net.UDPConn), k, readable)
+}
+
+// receive makes a listener of its socket, which is closed after an error.
+func receive(c *net.UDPConn, k listening, readable func(*listener)) (*listener, error) {
+	l := &listener{
+		conn: c, v6: k.v6, port: k.port, next: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+	}
 	raw, err := l.conn.SyscallConn()
 	if err == nil {
 		err = raw.Control(func(fd uintptr) { l.fd = int(fd) })

@@ -2,13 +2,16 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/bfd"
 	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
+	"github.com/holdfast-ha/holdfast/internal/handover"
 )
 
 // sessions are the BFD sessions that run. The manager's.
@@ -18,6 +21,7 @@ type sessions struct {
 	done   chan struct{}
 	ends   map[string]netip.Addr // of each session, the neighbour
 	up     map[string]bool       // sessions that have been up
+	news   atomic.Int64          // changes that the manager has not heard of yet
 }
 
 // trackSessions runs the BFD sessions of the configuration. Those that are
@@ -28,23 +32,45 @@ func (d *Daemon) trackSessions(cfg *config.Config) {
 		if len(specs) == 0 {
 			return
 		}
-		ctx, cancel := context.WithCancel(context.Background())
-		s := &sessions{cancel: cancel, done: make(chan struct{}), up: map[string]bool{}, peers: bfd.New(bfd.Options{
-			State: func(name string, c bfd.Changed) { d.do(func() { d.sessionChanged(name, c) }) },
-			Log: func(detail bool, text string) {
-				if detail {
-					d.log.detailf("%s", text)
-				} else {
-					d.log.infof("%s", text)
-				}
-			},
-		})}
-		go func() {
-			defer close(s.done)
-			s.peers.Run(ctx)
-		}()
-		d.sessions = s
+		d.sessions = d.newSessions()
+		d.sessions.start()
 	}
+	d.wantSessions(specs, ends)
+}
+
+// newSessions are sessions that do not run yet.
+func (d *Daemon) newSessions() *sessions {
+	s := &sessions{done: make(chan struct{}), up: map[string]bool{}}
+	s.peers = bfd.New(bfd.Options{
+		State: func(name string, c bfd.Changed) {
+			s.news.Add(1)
+			d.do(func() {
+				s.news.Add(-1)
+				d.sessionChanged(name, c)
+			})
+		},
+		Log: func(detail bool, text string) {
+			if detail {
+				d.log.detailf("%s", text)
+			} else {
+				d.log.infof("%s", text)
+			}
+		},
+	})
+	return s
+}
+
+func (s *sessions) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	go func() {
+		defer close(s.done)
+		s.peers.Run(ctx)
+	}()
+}
+
+// wantSessions says which sessions there are to be.
+func (d *Daemon) wantSessions(specs []bfd.Spec, ends map[string]netip.Addr) {
 	for name := range ends {
 		k := trackKey{fsm.TrackBFD, name}
 		if d.sessions.ends[name] != ends[name] || d.verdicts[k].verdict == fsm.Unknown {
@@ -129,4 +155,76 @@ func (d *Daemon) stopSessions(limit time.Duration) {
 	case <-time.After(limit):
 	}
 	d.sessions = nil
+}
+
+// restSessions brings the sessions to rest until the channel is closed; nil: there are
+// none. What they have told by then the manager knows.
+func (d *Daemon) restSessions(until <-chan struct{}) (*bfd.Resting, error) {
+	if d.sessions == nil {
+		return nil, nil
+	}
+	late := time.NewTimer(freezeTime)
+	defer late.Stop()
+	select {
+	case r := <-d.sessions.peers.Rest(until):
+		if d.sessions.news.Load() > 0 {
+			return nil, errors.New("a BFD session has changed")
+		}
+		return r, nil
+	case <-late.C:
+		return nil, errors.New("the BFD sessions are busy")
+	}
+}
+
+// sessionSockets are the descriptors of the sessions.
+func (d *Daemon) sessionSockets() (fds []int) {
+	at := make(chan struct{})
+	defer close(at)
+	r, _ := d.restSessions(at)
+	if r == nil {
+		return nil
+	}
+	left := r.Leave(time.Now())
+	for _, fd := range left.Descriptors() {
+		fds = append(fds, *fd)
+	}
+	return fds
+}
+
+// reviveSessions has sessions go on as an earlier program has left them at the time
+// then. Those that begin anew count as what they were until they have had the time to
+// come up.
+func (d *Daemon) reviveSessions(st *handover.State, then time.Time) {
+	specs, ends := d.sessionSpecs(d.cfg)
+	if len(specs) == 0 {
+		return
+	}
+	d.sessions = d.newSessions()
+	alive := d.sessions.peers.Inherit(&st.Sessions, specs, then)
+	d.sessions.start()
+	d.wantSessions(specs, ends)
+	for name, state := range alive {
+		d.sessions.up[name] = state == bfd.Up
+	}
+	for _, v := range st.Verdicts {
+		k := trackKey{v.Kind, v.Name}
+		if v.Kind != fsm.TrackBFD {
+			continue
+		}
+		_, goesOn := alive[v.Name]
+		if !goesOn && v.Verdict != fsm.Good {
+			continue
+		}
+		d.verdicts[k] = verdict{v.Verdict, v.Value, v.Why}
+		if goesOn {
+			continue
+		}
+		time.AfterFunc(sessionGrace, func() {
+			d.do(func() {
+				if d.sessions != nil && !d.sessions.up[v.Name] {
+					d.report(k, verdict{verdict: fsm.Bad, why: "BFD session " + v.Name + " did not come up again after the upgrade"})
+				}
+			})
+		})
+	}
 }

@@ -88,7 +88,7 @@ func (d *Daemon) serveBus(first bool) {
 		})
 	}
 	s.Instances(list)
-	if started && !first {
+	if started && (!first || d.opt.Handed != nil) { // who is there already is told of as at a new bus
 		for _, m := range d.ordered {
 			s.Changed(busKey(m.set.Load().cfg), busStates[m.state()])
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/control"
 	"github.com/holdfast-ha/holdfast/internal/dbus"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
+	"github.com/holdfast-ha/holdfast/internal/handover"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
 	"github.com/holdfast-ha/holdfast/internal/mail"
 	"github.com/holdfast-ha/holdfast/internal/netio"
@@ -131,8 +132,9 @@ type Daemon struct {
 	auto     int       // real-time priority that late timers have led to
 	lateSaid time.Time // when they were last logged
 
-	planned   *planned // what reload_time_file says; nil: there is none
-	reloads   int      // so many have been asked for and begun
+	planned   *planned           // what reload_time_file says; nil: there is none
+	changed   []handover.Setting // by SNMP, since the last reload
+	reloads   int                // so many have been asked for and begun
 	reloading bool
 	upgrading *upgrading // nil: no upgrade is under way
 	over      bool       // the daemon is to end

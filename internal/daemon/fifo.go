@@ -23,7 +23,7 @@ type line struct {
 	set   *settings // of the instance, or of one of the group
 	to    fsm.State
 	// Of an instance that has become MASTER.
-	cause  string
+	reason fsm.MasterReason
 	source netip.Addr
 }
 

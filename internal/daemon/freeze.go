@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/holdfast-ha/holdfast/internal/bfd"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/handover"
 	"github.com/holdfast-ha/holdfast/internal/journal"
@@ -27,6 +28,7 @@ type freezing struct {
 	groups  []handover.Group
 	entries [][][]journal.Entry
 	stack   kernel.StackState
+	bfd     *bfd.Resting   // nil: no sessions
 	last    [][]lastAdvert // of each runner
 	err     error
 }
@@ -74,6 +76,10 @@ func (f *freezing) run() error {
 	}
 	if !f.await(kernelTimeout, idle...) {
 		return errors.New("the kernel is busy with addresses")
+	}
+	var err error
+	if f.bfd, err = d.restSessions(f.thawed); err != nil {
+		return err
 	}
 	arrived, saved, rested := f.channels(), f.channels(), f.channels()
 	for i, r := range d.runners {
@@ -208,7 +214,13 @@ func (f *freezing) state() (*handover.State, *handover.Later, []int) {
 		left, _ := p.Leave()
 		st.Pipes = append(st.Pipes, left)
 	}
-	later := &handover.Later{Mails: d.mails.told()}
+	if f.bfd != nil {
+		st.Sessions = f.bfd.Leave(f.at)
+		for _, fd := range st.Sessions.Descriptors() {
+			fds = append(fds, *fd)
+		}
+	}
+	later := &handover.Later{Mails: d.mails.told(), Records: d.mibs.left(f.at)}
 	for _, entries := range f.entries {
 		later.Journals = append(later.Journals, entries...)
 	}
@@ -242,7 +254,7 @@ func (d *Daemon) collect() *handover.State {
 	now := time.Now()
 	st := &handover.State{
 		Beginning: handover.Beginning{From: d.opt.Version, Config: d.text},
-		Clock:     monotonic(), Auto: d.auto, Reload: d.again, Reloads: d.reloads, Standing: d.standing,
+		Clock:     monotonic(), Auto: d.auto, Reload: d.again, Reloads: d.reloads, Standing: d.standing, Settings: d.changed,
 		Started: fsm.MomentOf(d.started, now), Delayed: fsm.MomentOf(d.delayed, now),
 	}
 	for k, v := range d.verdicts {

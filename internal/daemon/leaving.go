@@ -77,7 +77,7 @@ func (d *Daemon) mayRestart(room int, err error) {
 
 // keep gives the descriptors away.
 func (d *Daemon) keep(room int) {
-	fds := d.descriptors()
+	fds := append(d.descriptors(), d.sessionSockets()...)
 	groups := make(chan []int, 1)
 	d.virtuals.todo.push(func() { groups <- d.virtuals.descriptors() })
 	go func() {

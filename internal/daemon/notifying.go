@@ -34,7 +34,7 @@ type stateNote struct {
 	to       fsm.State
 	priority uint8
 	// Of an instance that has become MASTER.
-	cause  string
+	reason fsm.MasterReason
 	source netip.Addr
 }
 
@@ -77,7 +77,7 @@ func (d *Daemon) notifyState(m *member, n *stateNote) {
 		e.State = "SPLIT_BRAIN_END"
 	}
 	d.fifos.tell(line{
-		kind: e.Kind, name: e.Name, state: e.State, topic: n.topic, set: set, to: n.to, cause: n.cause, source: n.source,
+		kind: e.Kind, name: e.Name, state: e.State, topic: n.topic, set: set, to: n.to, reason: n.reason, source: n.source,
 		text: fmt.Sprintf("%s \"%s\" %s %d", e.Kind, e.Name, e.State, e.Priority),
 	})
 	if n.topic == ofInstance || n.topic == ofGroup {

@@ -114,7 +114,7 @@ func (d *Daemon) reloaded(c *Candidate, diff *Difference, waiting askers) {
 	} else if err := d.change(c.Config); err != nil {
 		d.notReloaded(waiting, "The new configuration cannot be put in place: %v. Keeping the one that runs.", err)
 	} else {
-		d.text = c.Files
+		d.text, d.changed = c.Files, nil
 		text := "Reload: " + diff.Summary()
 		d.log.infof("%s", text)
 		d.saveConfig()

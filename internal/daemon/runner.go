@@ -426,7 +426,7 @@ func (r *runner) noteState(id fsm.ID, a fsm.StateChanged) {
 	m := r.members[id]
 	n := &stateNote{topic: ofInstance, to: a.To, priority: m.priority}
 	if a.To == fsm.Master {
-		n.cause, n.source = a.Cause, r.group.View(id).Source
+		n.reason, n.source = a.Reason, r.group.View(id).Source
 	}
 	r.hands.push(job{m: m, notify: n})
 }

@@ -3,7 +3,6 @@ package daemon
 import (
 	"cmp"
 	"net/netip"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/holdfast-ha/holdfast/internal/config"
 	"github.com/holdfast-ha/holdfast/internal/dump"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
+	"github.com/holdfast-ha/holdfast/internal/handover"
 	"github.com/holdfast-ha/holdfast/internal/notify"
 	"github.com/holdfast-ha/holdfast/internal/snmp"
 )
@@ -61,6 +61,33 @@ func (m *mibs) prune(members []*member) {
 	}
 }
 
+// left is what the MIBs remember, for another program.
+func (m *mibs) left(now time.Time) (all []handover.Record) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for k, r := range m.of {
+		all = append(all, handover.Record{Key: k.text(), Began: fsm.MomentOf(r.began, now), Reason: r.reason, Fault: r.fault})
+	}
+	return all
+}
+
+// remember takes what the MIBs of another program remembered at the time then.
+func (m *mibs) remember(all []handover.Record, members []*member, then time.Time) {
+	if len(all) == 0 {
+		return
+	}
+	of := map[string]*handover.Record{}
+	for i := range all {
+		of[all[i].Key] = &all[i]
+	}
+	for _, x := range members {
+		c := x.set.Load().cfg
+		if l := of[identityOf(c).text()]; l != nil {
+			m.about(c, func(r *mibRecord) { r.began, r.reason, r.fault = l.Began.Time(then), l.Reason, l.Fault })
+		}
+	}
+}
+
 // snmpSettings are what the command line and the configuration want.
 func (d *Daemon) snmpSettings() snmp.Settings {
 	c := &d.cfg.Global.More.SNMP
@@ -91,8 +118,12 @@ func (d *Daemon) serveSNMP(first bool) {
 	if s == nil {
 		s = snmp.Start(want, snmp.Daemon{Snapshot: d.snmpSnapshot, Change: d.snmpChange}, d.log.infof, gone)
 		for _, m := range d.members {
-			if !first && heldState(m.state()) { // from now on: nobody remembers
-				d.mibs.about(m.set.Load().cfg, func(r *mibRecord) { r.began = time.Now() })
+			if (!first || d.opt.Handed != nil) && heldState(m.state()) { // from now on, if nobody remembers
+				d.mibs.about(m.set.Load().cfg, func(r *mibRecord) {
+					if !first || r.began.IsZero() {
+						r.began = time.Now()
+					}
+				})
 			}
 		}
 		d.mibs.service.Store(s)
@@ -133,27 +164,12 @@ func (d *Daemon) hearState(l line) {
 		case r.began.IsZero():
 			r.began = time.Now()
 		}
-		r.reason = snmp.NotMaster
-		if l.to == fsm.Master {
-			r.reason = masterReason(l.cause)
-		}
+		r.reason = snmp.Reason(l.reason)
 	})
 	s.Tell(snmp.Change{
 		Name: c.Name, State: snmpState(l.to), StartsMaster: startsMaster(c), Place: d.snmpPlace(c), Version: c.Version,
-		Master: l.to == fsm.Master, Source: l.source, Reason: masterReason(l.cause),
+		Master: l.to == fsm.Master, Source: l.source, Reason: snmp.Reason(l.reason),
 	})
-}
-
-// masterReason reads from the cause why an instance became MASTER: RFC 6527 knows
-// three reasons, the log many.
-func masterReason(cause string) snmp.Reason {
-	switch {
-	case strings.Contains(cause, "preempting"):
-		return snmp.Preempted
-	case strings.Contains(cause, "gave up"), strings.Contains(cause, "owner"):
-		return snmp.HigherPriority
-	}
-	return snmp.NoResponse
 }
 
 func startsMaster(c *config.Instance) bool { return c.StateMaster || c.Priority == fsm.Owner }

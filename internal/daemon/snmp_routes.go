@@ -2,8 +2,11 @@ package daemon
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/holdfast-ha/holdfast/internal/config"
+	"github.com/holdfast-ha/holdfast/internal/kernel"
 	"github.com/holdfast-ha/holdfast/internal/snmp"
 )
 
@@ -14,7 +17,7 @@ func snmpRoutes(list []config.Route, set bool) []snmp.Route {
 		r := snmp.Route{
 			IPv6: c.IPv6, Type: c.Type, Dest: c.Dest, Via: c.Via, Source: c.Source, Interface: c.Dev, Table: c.Table,
 			TOS: c.TOS, Realms: snmpRealms(c.Realms), ECN: c.ECN, Congestion: c.Congestion, Preference: c.Pref,
-			Expires: c.Expires, Set: set,
+			Expires: c.Expires, Encap: snmpEncap(c.Encap), Set: set,
 		}
 		if c.Scope != nil {
 			r.Scope = *c.Scope
@@ -26,7 +29,9 @@ func snmpRoutes(list []config.Route, set bool) []snmp.Route {
 			r.Metrics = append(r.Metrics, snmp.Metric(m))
 		}
 		for _, h := range c.NextHops {
-			r.Hops = append(r.Hops, snmp.Hop{Via: h.Via, Interface: h.Dev, Weight: h.Weight, OnLink: h.OnLink})
+			r.Hops = append(r.Hops, snmp.Hop{
+				Via: h.Via, Interface: h.Dev, Weight: h.Weight, OnLink: h.OnLink, Realms: snmpRealms(h.Realms), Encap: snmpEncap(h.Encap),
+			})
 		}
 		out = append(out, r)
 	}
@@ -44,6 +49,39 @@ func snmpRealms(text string) *snmp.Realms {
 		return &snmp.Realms{To: r.To}
 	}
 	return nil
+}
+
+// snmpEncap reads the words of an encapsulation; nil: there is none.
+func snmpEncap(words []string) *snmp.Encap {
+	e := encap(words)
+	x := snmp.Encap{Kind: int(e.Kind), Dst: e.Dst, Src: e.Src}
+	switch e.Kind {
+	case kernel.EncapNone:
+		return nil
+	case kernel.EncapMPLS:
+		var labels []string
+		for _, l := range e.Labels {
+			labels = append(labels, strconv.FormatUint(uint64(l), 10))
+		}
+		x.Labels = strings.Join(labels, "/")
+		return &x
+	case kernel.EncapILA:
+		x.Locator = &e.Locator
+		return &x
+	}
+	for i := 1; i+1 < len(words); i += 2 {
+		switch words[i] {
+		case "id":
+			x.ID = &e.ID
+		case "tos", "tc":
+			x.TOS = &e.TOS
+		case "ttl", "hoplimit":
+			x.TTL = &e.TTL
+		case "flags":
+			x.Flags = &e.Flags
+		}
+	}
+	return &x
 }
 
 var snmpActions = map[config.RuleAction]int{

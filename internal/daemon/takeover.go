@@ -42,7 +42,7 @@ func (h *Handed) then() time.Time {
 	return now.Add(h.State.Clock - monotonic())
 }
 
-// sessionGrace is how long BFD sessions, which begin anew, count as what they were.
+// sessionGrace is how long BFD sessions that begin anew count as what they were.
 const sessionGrace = 10 * time.Second
 
 // Understands tells whether a state could be taken over under a configuration that
@@ -83,6 +83,7 @@ func (d *Daemon) takeOver(h *Handed) error {
 	st, then := h.State, h.then()
 	d.started, d.delayed, d.auto = st.Started.Time(then), st.Delayed.Time(then), st.Auto
 	d.reloads = st.Reloads
+	d.setAgain(st.Settings)
 	d.sockets.tell = d.cfg.Global.LogUnknownVRIDs
 	d.sockets.inherit(st.Sockets)
 	d.accept.inherit(d.cfg, d.undo)
@@ -122,6 +123,7 @@ func (d *Daemon) takeOver(h *Handed) error {
 		go r.hands.run()
 		go r.run()
 	}
+	d.reviveSessions(st, then)
 	h.Up()
 	took := time.Since(then)
 	text := fmt.Sprintf("%s: going on as Holdfast %s where Holdfast %s has left, %v later", h.what(), d.opt.Version, st.From, took.Round(100*time.Microsecond))
@@ -231,6 +233,7 @@ func (d *Daemon) settleIn(h *Handed) {
 		later = &handover.Later{}
 	}
 	d.mails.inherit(later.Mails)
+	d.mibs.remember(later.Records, d.members, h.then())
 	for i, m := range d.members {
 		if i < len(later.Journals) {
 			entries := later.Journals[i]
@@ -248,8 +251,6 @@ func (d *Daemon) settleIn(h *Handed) {
 
 // followAgain takes up what is tracked, with what was known of it.
 func (d *Daemon) followAgain(st *handover.State) {
-	d.trackSessions(d.cfg)
-	d.reviveSessions(st)
 	d.pollCarriers(d.cfg)
 	d.trackProcesses(d.cfg)
 	d.followFiles(d.cfg)
@@ -272,25 +273,6 @@ func (d *Daemon) followAgain(st *handover.State) {
 		if l := d.links[name]; l != nil && l.Up != c.isUp && !c.polled {
 			d.carrierMoved(l)
 		}
-	}
-}
-
-// reviveSessions lets BFD sessions count as what they were until they have had the
-// time to come up anew.
-func (d *Daemon) reviveSessions(st *handover.State) {
-	for _, v := range st.Verdicts {
-		k := trackKey{v.Kind, v.Name}
-		if v.Kind != fsm.TrackBFD || v.Verdict != fsm.Good {
-			continue
-		}
-		d.verdicts[k] = verdict{v.Verdict, v.Value, v.Why}
-		time.AfterFunc(sessionGrace, func() {
-			d.do(func() {
-				if d.sessions != nil && !d.sessions.up[v.Name] {
-					d.report(k, verdict{verdict: fsm.Bad, why: "BFD session " + v.Name + " did not come up again after the upgrade"})
-				}
-			})
-		})
 	}
 }
 

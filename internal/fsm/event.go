@@ -188,6 +188,7 @@ type (
 		From, To State
 		Priority uint8
 		Cause    string
+		Reason   MasterReason // of a transition to Master
 	}
 
 	// GroupChanged reports a transition of the sync group itself.
@@ -226,6 +227,22 @@ const (
 	CauseStart = "start"
 	CauseStop  = "stop"
 )
+
+// MasterReason is why an instance has become Master, as far as RFC 6527 tells
+// occasions apart (vrrpv3StatisticsNewMasterReason). Its numbers are the MIB's.
+type MasterReason uint8
+
+// Reasons.
+const (
+	ReasonNone       MasterReason = iota // it has not
+	ReasonPriority                       // it is the address owner, or the Master gave up
+	ReasonPreempted                      // the Master has a lower priority
+	ReasonNoResponse                     // nobody is heard
+)
+
+var reasonNames = [...]string{"none", "priority", "preempted", "no-response"}
+
+func (r MasterReason) String() string { return reasonNames[r] }
 
 // AnnounceWhy is the occasion of an announcement.
 type AnnounceWhy uint8

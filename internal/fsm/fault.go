@@ -108,7 +108,7 @@ func (m *instance) judge(now time.Time, cause string) {
 			m.sayFaults()
 		}
 		m.fail(now, why)
-		m.g.follow(now, m, Fault, why)
+		m.g.follow(now, m, Fault, why, ReasonNone)
 	case !bad && (m.state == Fault || m.state == Init) && m.g.ready():
 		if cause == "" {
 			cause = "all causes of FAULT have gone"

@@ -137,8 +137,9 @@ func (g *Group) mayLead(m *instance) bool {
 	return true
 }
 
-// follow brings the other members to the state that one of them has entered.
-func (g *Group) follow(now time.Time, first *instance, to State, cause string) {
+// follow brings the other members to the state that one of them has entered; the
+// reason is that of Master.
+func (g *Group) follow(now time.Time, first *instance, to State, cause string, reason MasterReason) {
 	if g.name == "" || g.state == to {
 		return
 	}
@@ -150,7 +151,7 @@ func (g *Group) follow(now time.Time, first *instance, to State, cause string) {
 		}
 		switch {
 		case to == Master && m.state == Backup:
-			m.lead(now, why)
+			m.lead(now, why, reason)
 		case to == Backup && m.state == Master:
 			m.yield(now, why)
 		case to == Fault:

@@ -130,15 +130,18 @@ func (m *instance) handle(now time.Time, ev Event) {
 	}
 }
 
-// become records and reports a transition.
-func (m *instance) become(now time.Time, to State, cause string) {
+// become records and reports a transition to another state than Master.
+func (m *instance) become(now time.Time, to State, cause string) { m.turn(now, to, cause, ReasonNone) }
+
+// turn records and reports a transition.
+func (m *instance) turn(now time.Time, to State, cause string, reason MasterReason) {
 	from := m.said
 	m.state, m.said, m.since, m.cause = to, to, now, cause
 	m.wants, m.found, m.late = false, "", lateness{}
 	m.preempt = time.Time{}
 	m.quiet = m.from(now)
 	m.refusals.reset()
-	m.emit(StateChanged{From: from, To: to, Priority: m.priority, Cause: cause})
+	m.emit(StateChanged{From: from, To: to, Priority: m.priority, Cause: cause, Reason: reason})
 }
 
 func (m *instance) tick(now time.Time) {
@@ -174,30 +177,31 @@ func (m *instance) timeout(now time.Time) {
 		m.deadline = m.countdown(now)
 		return
 	}
-	m.lead(now, m.silence(now))
+	cause, reason := m.silence(now)
+	m.lead(now, cause, reason)
 }
 
-// silence says in words why nobody else is Master.
-func (m *instance) silence(now time.Time) string {
+// silence says, also in words, why nobody else is Master.
+func (m *instance) silence(now time.Time) (string, MasterReason) {
 	since := now.Sub(m.quiet).Round(time.Microsecond)
 	switch {
 	case m.pending():
-		return "address owner"
+		return "address owner", ReasonPriority
 	case !m.peer.IsValid():
-		return fmt.Sprintf("no advert heard for %v", since)
+		return fmt.Sprintf("no advert heard for %v", since), ReasonNoResponse
 	case m.found != "":
-		return m.foundSilent()
+		return m.foundSilent(), ReasonNoResponse
 	case m.peerPrio == 0:
-		return fmt.Sprintf("%s gave up mastership (priority 0)", m.peer)
+		return fmt.Sprintf("%s gave up mastership (priority 0)", m.peer), ReasonPriority
 	case m.discarded:
-		return fmt.Sprintf("%spreempting %s: priority %d, ours %d", m.changes.decided(m.peerPrio, false), m.peer, m.peerPrio, m.priority)
+		return fmt.Sprintf("%spreempting %s: priority %d, ours %d", m.changes.decided(m.peerPrio, false), m.peer, m.peerPrio, m.priority), ReasonPreempted
 	}
-	return fmt.Sprintf("no advert from %s (priority %d) for %v", m.peer, m.peerPrio, since)
+	return fmt.Sprintf("no advert from %s (priority %d) for %v", m.peer, m.peerPrio, since), ReasonNoResponse
 }
 
 // lead makes the instance Master: first the advert, then the addresses, then
 // their announcement (RFC 9568 section 6.4.2, (370) to (410)).
-func (m *instance) lead(now time.Time, cause string) {
+func (m *instance) lead(now time.Time, cause string, reason MasterReason) {
 	if m.interval != m.spec.AdvertInterval {
 		m.logf(true, "changing advert interval from %dms to locally configured %dms",
 			m.interval.Milliseconds(), m.spec.AdvertInterval.Milliseconds())
@@ -213,15 +217,15 @@ func (m *instance) lead(now time.Time, cause string) {
 	m.crowd.answers = 0
 	m.restore = restoring{}
 	m.announceBlock(now)
-	m.become(now, Master, cause)
-	m.g.follow(now, m, Master, cause)
+	m.turn(now, Master, cause, reason)
+	m.g.follow(now, m, Master, cause, reason)
 }
 
 // yield makes a Master a Backup.
 func (m *instance) yield(now time.Time, cause string) {
 	m.logf(false, "Entering BACKUP STATE")
 	m.stepDown(now, cause)
-	m.g.follow(now, m, Backup, cause)
+	m.g.follow(now, m, Backup, cause, ReasonNone)
 }
 
 // stepDown is what every way from Master to Backup has in common.

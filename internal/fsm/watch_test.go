@@ -103,6 +103,9 @@ func (w *watcher) saw(g *Group, ev Event, outs []Out) {
 			if a.Cause == "" {
 				w.errorf("%s goes from %s to %s for no reason", name, a.From, a.To)
 			}
+			if (a.Reason != ReasonNone) != (a.To == Master) {
+				w.errorf("%s goes from %s to %s with the reason %s", name, a.From, a.To, a.Reason)
+			}
 			if a.To == Master && added[o.ID] != 1 {
 				w.errorf("%s becomes Master and adds addresses %d times", name, added[o.ID])
 			}

@@ -19,11 +19,13 @@ import (
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/advert"
+	"github.com/holdfast-ha/holdfast/internal/bfd"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	"github.com/holdfast-ha/holdfast/internal/journal"
 	"github.com/holdfast-ha/holdfast/internal/kernel"
 	"github.com/holdfast-ha/holdfast/internal/notify"
 	"github.com/holdfast-ha/holdfast/internal/sched"
+	"github.com/holdfast-ha/holdfast/internal/snmp"
 	"github.com/holdfast-ha/holdfast/internal/track"
 )
 
@@ -64,6 +66,8 @@ type State struct {
 	Standing []kernel.Standing `json:"standing,omitempty"`
 	Pipes    []notify.PipeLeft `json:"pipes,omitempty"`
 	Scripts  []Script          `json:"scripts,omitempty"`
+	Sessions bfd.Left          `json:"bfd,omitzero"`
+	Settings []Setting         `json:"settings,omitempty"`
 }
 
 // Program is what concerns the process rather than the protocol.
@@ -164,12 +168,29 @@ type Script struct {
 	State track.ScriptState `json:"state"`
 }
 
+// Setting is one of an instance that was changed by SNMP, and lasts until a reload.
+type Setting struct {
+	Instance string       `json:"instance"`
+	What     snmp.Setting `json:"what"`
+	Value    int          `json:"value"`
+}
+
+// Record is what the MIBs tell of an instance that nobody else remembers.
+type Record struct {
+	Key    string      `json:"key"`             // of the Member
+	Began  fsm.Moment  `json:"began,omitempty"` // when it left INIT or FAULT; 0: it is there
+	Reason snmp.Reason `json:"reason,omitempty"`
+	Fault  snmp.Fault  `json:"fault,omitempty"`
+}
+
 // Later is what has time.
 type Later struct {
 	// Journals are those of the members, in the order of State.Groups.
 	Journals [][]journal.Entry `json:"journals,omitempty"`
 	// Mails are the states last told by mail.
 	Mails []Mail `json:"mails,omitempty"`
+	// Records are those of members that the MIBs show.
+	Records []Record `json:"records,omitempty"`
 }
 
 // Mail is a state that was told of.

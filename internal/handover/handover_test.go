@@ -3,19 +3,25 @@ package handover_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/holdfast-ha/holdfast/internal/bfd"
 	"github.com/holdfast-ha/holdfast/internal/fsm"
 	. "github.com/holdfast-ha/holdfast/internal/handover"
+	"github.com/holdfast-ha/holdfast/internal/snmp"
 )
 
 // sample is a state of so many instances.
 func sample(n int) *State {
 	s := &State{Beginning: Beginning{From: "1.2.3", Config: map[string][]byte{"/etc/keepalived/keepalived.conf": []byte("# one\n")}}, Clock: time.Hour}
+	down := bfd.NewSession(time.Now(), bfd.Config{IdleTx: time.Second, MinTx: time.Second, MinRx: time.Second, Multiplier: 3}, rand.Uint32)
+	s.Sessions.Sessions = []bfd.LeftSession{{Name: "b", Ends: "192.0.2.1", Session: down.Save(time.Now()), Socket: 9}}
+	s.Settings = []Setting{{Instance: "VI_1", What: snmp.BasePriority, Value: 120}}
 	s.Sockets = []Socket{{Interface: "eth0", Index: 2, Group: netip.MustParseAddr("224.0.0.18"), Receive: 7, Send: 8}}
 	for i := range n {
 		g := fsm.NewGroup("", &fsm.Spec{Name: fmt.Sprint("VI_", i), Version: 3, VRID: uint8(i), Priority: 100, AdvertInterval: 100 * time.Millisecond, DownTimerAdverts: 3})
@@ -86,6 +92,15 @@ func FuzzDecode(f *testing.F) {
 		}
 		_, _ = DecodeLater(later)
 		now := time.Now()
+		for i := range s.Sessions.Sessions {
+			x := &s.Sessions.Sessions[i].Session
+			b, err := bfd.RestoreSession(now, bfd.Config{MinTx: time.Second, MinRx: time.Second, IdleTx: time.Second, Multiplier: 3}, rand.Uint32, x)
+			if err == nil {
+				b.Tick(now.Add(time.Second))
+				b.Receive(now.Add(time.Second), &bfd.Packet{State: bfd.Up, Multiplier: 3, My: 1, Your: x.My})
+				b.Early(now.Add(time.Minute))
+			}
+		}
 		for i := range s.Groups {
 			g := fsm.NewGroup("", &fsm.Spec{Name: "VI", Version: 3, VRID: 1, Priority: 100, AdvertInterval: time.Second, DownTimerAdverts: 3})
 			if g.Restore(now, &s.Groups[i].Machine) == nil {

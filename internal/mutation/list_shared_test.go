@@ -6,7 +6,7 @@ var sharedFaults = []fault{
 	// Sync groups.
 	{
 		name: "group does not follow to Master", file: "group.go", fn: "Group.follow",
-		old: "m.lead(now, why)", now: "",
+		old: "m.lead(now, why, reason)", now: "",
 	},
 	{
 		name: "group does not follow to Backup", file: "group.go", fn: "Group.follow", often: true,

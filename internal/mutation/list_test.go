@@ -96,7 +96,7 @@ var ownFaults = []fault{
 		old: "m.preempt = time.Time{}", now: "",
 	},
 	{
-		name: "preempt delay kept over transitions", file: "instance.go", fn: "instance.become",
+		name: "preempt delay kept over transitions", file: "instance.go", fn: "instance.turn",
 		old: "m.preempt = time.Time{}", now: "",
 	},
 	{

@@ -117,6 +117,9 @@ func (c *local) changes(p *port, a fsm.StateChanged) {
 	if a.Cause == "" || a.Priority != p.priority() {
 		p.r.w.fail("%s reports %v to %v with priority %d and cause %q", p, a.From, a.To, a.Priority, a.Cause)
 	}
+	if (a.Reason != fsm.ReasonNone) != (a.To == fsm.Master) {
+		p.r.w.fail("%s reports %v to %v with the reason %v", p, a.From, a.To, a.Reason)
+	}
 	c.state = a.To
 }
 

@@ -25,6 +25,7 @@ type Route struct {
 	Congestion string
 	Preference *uint8
 	Expires    *uint32
+	Encap      *Encap
 	Hops       []Hop
 	Set        bool
 }
@@ -46,6 +47,8 @@ type Hop struct {
 	Interface string
 	Weight    int // 1 to 256
 	OnLink    bool
+	Realms    *Realms
+	Encap     *Encap
 }
 
 // Rule is a rule of virtual_rules or static_rules.
@@ -131,6 +134,10 @@ func (b *builder) route(r row, x *Route) {
 	r.put(18, agentx.Int(protocol))
 	metrics(r, x)
 	realms(r, 44, x.Realms)
+	if x.Encap != nil {
+		r.put(46, agentx.Int(x.Encap.Kind))
+		x.Encap.options(r, 47)
+	}
 }
 
 // link adds the number and the name of an interface, if there is one.
@@ -203,6 +210,10 @@ func (b *builder) hop(r row, of *Route, x *Hop) {
 		r.put(6, count(x.Weight))
 	}
 	r.put(7, truth(x.OnLink))
+	realms(r, 8, x.Realms)
+	if x.Encap != nil { // its type is not accessible, says the MIB
+		x.Encap.options(r, 11)
+	}
 }
 
 // rules adds all rules, those that are static as of an instance 0.

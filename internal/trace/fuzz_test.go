@@ -69,7 +69,7 @@ func genLine(t *rapid.T) Line {
 	case 8:
 		l.Action = &fsm.SendAdvert{Priority: rapid.Byte().Draw(t, "priority"), Source: addr.Draw(t, "source")}
 	case 9:
-		l.Action = fsm.StateChanged{From: state.Draw(t, "from"), To: state.Draw(t, "to"), Priority: rapid.Byte().Draw(t, "priority"), Cause: text.Draw(t, "cause")}
+		l.Action = fsm.StateChanged{From: state.Draw(t, "from"), To: state.Draw(t, "to"), Priority: rapid.Byte().Draw(t, "priority"), Cause: text.Draw(t, "cause"), Reason: fsm.MasterReason(rapid.IntRange(0, int(fsm.ReasonNoResponse)).Draw(t, "reason"))}
 	case 10:
 		l.Action = fsm.Log{Detail: rapid.Bool().Draw(t, "detail"), Text: text.Draw(t, "text")}
 	case 11:

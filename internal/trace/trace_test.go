@@ -104,6 +104,12 @@ var lines = []struct {
 		`   0.000000 0 > state from=MASTER to=FAULT priority=100 cause="interface eth0 down"`,
 		Line{Action: fsm.StateChanged{From: fsm.Master, To: fsm.Fault, Priority: 100, Cause: "interface eth0 down"}},
 	},
+	{
+		`   0.000000 0 > state from=BACKUP to=MASTER priority=100 cause="preempting 192.0.2.2" reason=preempted`,
+		Line{Action: fsm.StateChanged{
+			From: fsm.Backup, To: fsm.Master, Priority: 100, Cause: "preempting 192.0.2.2", Reason: fsm.ReasonPreempted,
+		}},
+	},
 	{`   0.000000 0 > group from=BACKUP to=MASTER`, Line{Action: fsm.GroupChanged{From: fsm.Backup, To: fsm.Master}}},
 	{
 		`   0.000000 0 > priority from=100 to=80 cause="script chk failed"`,

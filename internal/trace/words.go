@@ -336,6 +336,7 @@ func (f *fields) state(a *fsm.StateChanged) {
 	name(f, "to", &a.To, fsm.Deleted, true)
 	f.small("priority", &a.Priority)
 	f.text("cause", &a.Cause)
+	name(f, reasonField, &a.Reason, fsm.ReasonNoResponse, false)
 }
 
 func (f *fields) group(a *fsm.GroupChanged) {
