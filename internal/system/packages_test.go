@@ -249,6 +249,21 @@ func TestUnit(t *testing.T) {
 			t.Errorf("after a reload: %s", got)
 		}
 	})
+	run("reload that tells", func(t *testing.T) {
+		const dropIn = "/etc/systemd/system/keepalived.service.d/reload.conf"
+		n.Write(dropIn, "[Service]\nExecReload=\nExecReload=/usr/bin/holdfastctl reload\n")
+		n.Run("systemctl", "daemon-reload")
+		n.Write(confFile, strings.Replace(conf(150, ""), "eth0", "eth7", 1))
+		if _, err := n.Try("systemctl", "reload", "keepalived"); err == nil {
+			t.Error("a reload that was refused succeeded")
+		}
+		n.holds(true)
+		n.Write(confFile, conf(150, ""))
+		n.Run("systemctl", "reload", "keepalived")
+		n.waitShow("keepalived", "ActiveState", "active")
+		n.Run("rm", dropIn)
+		n.Run("systemctl", "daemon-reload")
+	})
 	run("restart", func(t *testing.T) {
 		n.Run("systemctl", "restart", "keepalived")
 		n.holds(true)
