@@ -21,7 +21,7 @@ CHAOS    ?= 20m
 FORGER   ?= 60s
 FLOOD    ?= 10s
 
-.PHONY: build packages demo test setup lint race interop test-vm test-system bench fuzz sim mutate chaos forger flood docs clean
+.PHONY: build packages demo test setup lint race interop test-vm test-system test-image bench fuzz sim mutate chaos forger flood docs clean
 
 build: ## bin/holdfast
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/holdfast ./cmd/holdfast
@@ -65,6 +65,13 @@ test-system: packages ## the packages and the unit, on nodes with systemd in nam
 	*) echo "test-system: there should be nodes: $$why"; exit 1 ;; \
 	esac; \
 	$(GO) test -count=1 -timeout 15m ./internal/system
+
+test-image: ## the container image, built by podman as the recipe says and run
+	$(GO) build -o bin/node ./scripts/node
+	@why=$$(bin/node && scripts/rootfs build/rootfs-image podman crun busybox-static); status=$$?; \
+	case $$status in 0) ;; 77) echo "test-image: skipped: $$why"; exit 0 ;; *) echo "test-image: there should be nodes: $$why"; exit 1 ;; esac; \
+	HOLDFAST_ROOTFS='$(CURDIR)/build/rootfs-image' HOLDFAST_IMAGE=1 HOLDFAST_REQUIRE_NETNS=1 \
+		$(GO) test -count=1 -timeout 20m -v -run TestImage ./internal/system
 
 bench: build ## figures beside Debian's keepalived
 	$(GO) run ./scripts/bench -holdfast bin/holdfast

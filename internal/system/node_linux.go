@@ -158,7 +158,12 @@ const commandTime = 90 * time.Second
 
 // Try runs a program on the node and returns what it printed.
 func (n *Node) Try(name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
+	return n.TryFor(commandTime, name, args...)
+}
+
+// TryFor is [Node.Try] of a program that may take another time.
+func (n *Node) TryFor(limit time.Duration, name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	enter := append([]string{"-t", strconv.Itoa(n.proc.PID()), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "--", "env", "-i"}, environment...)
 	cmd := exec.CommandContext(ctx, "nsenter", append(append(enter, name), args...)...)
