@@ -62,14 +62,14 @@ test-system: packages ## the packages and the unit, on nodes with systemd in nam
 	case $$status in \
 	0) export HOLDFAST_ROOTFS='$(CURDIR)/build/rootfs' HOLDFAST_REQUIRE_NETNS=1 ;; \
 	77) echo "test-system: skipped, but for what needs no node: $$why" ;; \
-	*) echo "test-system: there should be nodes: $$why"; exit 1 ;; \
+	*) echo "test-system: no nodes, though there should be: $$why"; exit 1 ;; \
 	esac; \
 	$(GO) test -count=1 -timeout 15m ./internal/system
 
 test-image: ## the container image, built by podman as the recipe says and run
 	$(GO) build -o bin/node ./scripts/node
 	@why=$$(bin/node && scripts/rootfs build/rootfs-image podman crun busybox-static); status=$$?; \
-	case $$status in 0) ;; 77) echo "test-image: skipped: $$why"; exit 0 ;; *) echo "test-image: there should be nodes: $$why"; exit 1 ;; esac; \
+	case $$status in 0) ;; 77) echo "test-image: skipped: $$why"; exit 0 ;; *) echo "test-image: no nodes, though there should be: $$why"; exit 1 ;; esac; \
 	HOLDFAST_ROOTFS='$(CURDIR)/build/rootfs-image' HOLDFAST_IMAGE=1 HOLDFAST_REQUIRE_NETNS=1 \
 		$(GO) test -count=1 -timeout 20m -v -run TestImage ./internal/system
 
