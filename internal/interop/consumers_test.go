@@ -49,7 +49,7 @@ func TestConsumers(t *testing.T) {
 				if d := cmp.Diff(strings.Split(want[p], "\n"), strings.Split(got[p], "\n")); d != "" {
 					t.Errorf("%s (-keepalived +ours):\n%s", p, d)
 				}
-				t.Logf("%s ends with %s", p, got[p][strings.LastIndex(got[p], "\n")+1:])
+				t.Logf("%s: %d lines, the last is %s", p, strings.Count(got[p], "\n"), got[p][strings.LastIndex(got[p], "\n")+1:])
 			}
 		})
 	}
