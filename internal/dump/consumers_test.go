@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // What programs that others have published look for in the files, in our words: the
@@ -20,6 +21,11 @@ import (
 //   - Vyatta::VRRP::OPMode of AT&T's Vyatta: keepalived.data and .stats.
 //   - Roxy-WI: one line of keepalived.stats, taken apart by awk.
 //   - an agent of virtual routers: one line of keepalived.data, by grep and awk.
+//   - mayrstefan/checkmk-extensions, keepalived_vrrp: the first line of keepalived.json.
+//   - stefgo/keepalived-status-monitor, client/src/services/parsers: all three files.
+//   - a collector for node_exporter's text files: keepalived.json, of either version.
+//
+// TestConsumers of internal/interop runs such programs beside both daemons.
 
 // consumed are the snapshots whose files are looked at: that of an ordinary machine,
 // and one with all that is rare, and with what keepalived does not have.
@@ -268,6 +274,54 @@ func TestExportersReadJSON(t *testing.T) {
 				if _, there := x.Stats[c]; !there {
 					t.Errorf("%s: %s has no counter %s", name, v.Name, c)
 				}
+			}
+		}
+	}
+}
+
+// TestAgentTakesOneLine: Checkmk's section is the first line of the file, and makes a
+// metric of every counter, which has to be a number.
+func TestAgentTakesOneLine(t *testing.T) {
+	for name, d := range consumed() {
+		for _, version := range []int{1, 2} {
+			if text := strings.TrimSuffix(string(d.JSON(version)), "\n"); strings.Contains(text, "\n") {
+				t.Errorf("%s: version %d has several lines", name, version)
+			}
+		}
+		var list []struct {
+			Stats map[string]any `json:"stats"`
+		}
+		if err := json.Unmarshal(d.JSON(1), &list); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, x := range list {
+			for key, value := range x.Stats {
+				if _, ok := value.(float64); !ok {
+					t.Errorf("%s: %s is %v", name, key, value)
+				}
+			}
+		}
+	}
+}
+
+// TestMonitorReadsData: an interval with its unit, and the members of a group one on a
+// line, which is the only kind of line with one word below a group but for what it
+// tracks.
+func TestMonitorReadsData(t *testing.T) {
+	units := map[string]time.Duration{"sec": time.Second, "milli-sec": time.Millisecond}
+	for name, d := range consumed() {
+		text := string(d.Text(true))
+		instances, groups := blocks(text, "VRRP Instance"), blocks(text, "VRRP Sync Group")
+		for i := range d.Instances {
+			v := &d.Instances[i]
+			number, unit, _ := strings.Cut(instances[v.Name].properties["Advert interval"], " ")
+			if got := time.Duration(whole(t, "the interval", number)) * units[unit]; got != v.AdvertInterval {
+				t.Errorf("%s: the interval of %s is %s %s, want %v", name, v.Name, number, unit, v.AdvertInterval)
+			}
+		}
+		for _, g := range d.Groups {
+			if got := groups[g.Name+", "+g.State.String()].items["VRRP member instances"]; !slices.Equal(got, g.Members) {
+				t.Errorf("%s: the members of %s are %q, want %q", name, g.Name, got, g.Members)
 			}
 		}
 	}

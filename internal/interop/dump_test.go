@@ -56,6 +56,16 @@ var dumpFiles = []string{"keepalived.data", "keepalived_parent.data", "keepalive
 // states, and returns the dumps by their names.
 func (c *dumpCase) run(t *testing.T, program string) map[string]string {
 	t.Helper()
+	d, all := c.settle(t, program)
+	if err := d.Stop(); err != nil {
+		t.Errorf("%s: %v", program, err)
+	}
+	return all
+}
+
+// settle is [dumpCase.run] that leaves the daemon running.
+func (c *dumpCase) settle(t *testing.T, program string) (*interop.Daemon, map[string]string) {
+	t.Helper()
 	lan := nettest.NewLANT(t, 2, nettest.Options{})
 	if c.master != "" {
 		m := c.start(t, lan.Node(2), interop.Keepalived, c.master)
@@ -69,10 +79,7 @@ func (c *dumpCase) run(t *testing.T, program string) map[string]string {
 		all = dumps(t, d)
 		return c.settled(all["keepalived.data"])
 	}, "all instances in their states")
-	if err := d.Stop(); err != nil {
-		t.Errorf("%s: %v", program, err)
-	}
-	return all
+	return d, all
 }
 
 func (c *dumpCase) start(t *testing.T, node *nettest.NS, program, conf string) *interop.Daemon {

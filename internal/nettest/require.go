@@ -12,8 +12,9 @@ import (
 // a failure, for places where the tests must run.
 const RequireEnv = "HOLDFAST_REQUIRE_NETNS"
 
-// probe finds out once whether a namespace with a virtual cable can be made.
-var probe = sync.OnceValue(func() error {
+// Available finds out once whether a namespace with a virtual cable can be made, and
+// returns what is in the way.
+var Available = sync.OnceValue(func() error {
 	ns, err := New("probe")
 	if err != nil {
 		return err
@@ -29,7 +30,7 @@ var probe = sync.OnceValue(func() error {
 // made. With HOLDFAST_REQUIRE_NETNS=1 in the environment the test fails instead.
 func Require(tb testing.TB) {
 	tb.Helper()
-	err := probe()
+	err := Available()
 	if err == nil {
 		return
 	}

@@ -48,22 +48,22 @@ func newGroup() (g *group, err error) {
 		return nil, err
 	}
 	sweepGroups(root)
-	g = &group{dir: filepath.Join(root, fmt.Sprintf("%s%d-%d", groupPrefix, os.Getpid(), groups.Add(1)))}
+	made := &group{dir: filepath.Join(root, fmt.Sprintf("%s%d-%d", groupPrefix, os.Getpid(), groups.Add(1)))}
 	defer func() {
 		if err != nil {
-			g.remove()
+			made.remove()
 		}
 	}()
-	for _, dir := range []string{g.dir, g.dir + "/node", g.dir + "/outer"} {
+	for _, dir := range []string{made.dir, made.dir + "/node", made.dir + "/outer"} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return nil, err
 		}
 	}
-	if g.node, err = os.Open(g.dir + "/node"); err != nil {
+	if made.node, err = os.Open(made.dir + "/node"); err != nil {
 		return nil, err
 	}
-	g.outer, err = os.Open(g.dir + "/outer")
-	return g, err
+	made.outer, err = os.Open(made.dir + "/outer")
+	return made, err
 }
 
 // sweepGroups removes the groups of tests that are no more.

@@ -10,6 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+const systemd = "/lib/systemd/systemd"
+
 // Environment of the program that is to become process 1 of a node.
 const (
 	initRoot = "HOLDFAST_SYSTEM_ROOT" // lower directories of the root, with colons
@@ -26,12 +28,18 @@ func Main() {
 	// Namespaces belong to threads: the one that enters is the one that executes.
 	runtime.LockOSThread()
 	err := become(root, os.Getenv(initName))
+	if err == nil {
+		os.Exit(0)
+	}
 	fmt.Fprintln(os.Stderr, "boot:", err)
+	if refused(err) {
+		os.Exit(StatusImpossible)
+	}
 	os.Exit(1)
 }
 
 // become makes the root of the node, enters it and executes systemd there. It
-// returns only with an error.
+// returns with an error, or where this is only a check.
 func become(root, name string) error {
 	if err := unix.Unshare(unix.CLONE_NEWCGROUP); err != nil {
 		return fmt.Errorf("control group namespace: %w", err)
@@ -71,8 +79,11 @@ func become(root, name string) error {
 		return fmt.Errorf("leave the old root: %w", err)
 	}
 	_ = os.Remove("/.old")
+	if os.Getenv(initCheck) != "" {
+		return unix.Access(systemd, unix.X_OK)
+	}
 	env := append([]string{"container=holdfast-test", "LANG=C.UTF-8"}, environment...)
-	return unix.Exec("/lib/systemd/systemd", []string{"systemd", "--log-target=journal", "--show-status=0"}, env)
+	return unix.Exec(systemd, []string{"systemd", "--log-target=journal", "--show-status=0"}, env)
 }
 
 // mounter does one thing after the other until one fails.

@@ -29,25 +29,23 @@ var environment = []string{
 	"DEBIAN_FRONTEND=noninteractive", "SYSTEMD_PAGER=", "SYSTEMD_COLORS=0",
 }
 
-// Require skips the test, with the reason, where nodes cannot be booted, and gives
-// the root that they boot.
+// Require skips the test, with the reason, where no root is named, and gives the one
+// that is. Whoever names one wants nodes to be booted: where they cannot be, the test
+// fails ([Check] finds out beforehand).
 func Require(tb testing.TB) string {
 	tb.Helper()
 	root := os.Getenv(RootEnv)
 	if root == "" {
 		tb.Skipf("needs a root to boot (%s): run make test-system", RootEnv)
 	}
-	if _, err := os.Stat(filepath.Join(root, "lib/systemd/systemd")); err != nil {
-		tb.Skipf("the root to boot has no systemd: %v", err)
-	}
-	if os.Getuid() != 0 {
-		tb.Skip("only root can boot a node")
-	}
-	if _, err := cgroupRoot(); err != nil {
-		tb.Skip(err)
+	if err := checked(); err != nil {
+		tb.Fatal(err)
 	}
 	return root
 }
+
+// checked checks once.
+var checked = sync.OnceValue(func() error { return Check(os.Getenv(RootEnv)) })
 
 // Node is a machine that runs systemd.
 type Node struct {
@@ -92,18 +90,12 @@ func Boot(tb testing.TB, ns *nettest.NS, over string) *Node {
 	}
 	n := &Node{tb: tb, ns: ns, group: g}
 	tb.Cleanup(n.Close)
-	self, err := os.Executable()
+	cmd, err := first(g, over+":"+root, ns.Name())
 	if err != nil {
 		tb.Fatal(err)
 	}
 	var said bytes.Buffer
-	cmd := exec.Command(self)
-	cmd.Env = []string{initRoot + "=" + over + ":" + root, initName + "=" + ns.Name()}
 	cmd.Stdout, cmd.Stderr = &said, &said
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
-		UseCgroupFD: true, CgroupFD: int(g.node.Fd()),
-	}
 	if n.proc, err = ns.Start(cmd); err != nil {
 		tb.Fatal(err)
 	}
@@ -130,6 +122,22 @@ func Boot(tb testing.TB, ns *nettest.NS, over string) *Node {
 	return n
 }
 
+// first is the command that becomes process 1 of a node: this program, which calls
+// [Main]. The directories, with colons between them, are its root.
+func first(g *group, directories, name string) (*exec.Cmd, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self)
+	cmd.Env = []string{initRoot + "=" + directories, initName + "=" + name}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC,
+		UseCgroupFD: true, CgroupFD: int(g.node.Fd()),
+	}
+	return cmd, nil
+}
+
 // Close ends the node as a power cut would.
 func (n *Node) Close() {
 	n.close.Do(func() {
@@ -150,7 +158,12 @@ const commandTime = 90 * time.Second
 
 // Try runs a program on the node and returns what it printed.
 func (n *Node) Try(name string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), commandTime)
+	return n.TryFor(commandTime, name, args...)
+}
+
+// TryFor is [Node.Try] of a program that may take another time.
+func (n *Node) TryFor(limit time.Duration, name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	enter := append([]string{"-t", strconv.Itoa(n.proc.PID()), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "--", "env", "-i"}, environment...)
 	cmd := exec.CommandContext(ctx, "nsenter", append(append(enter, name), args...)...)
