@@ -96,7 +96,7 @@ func imagePrograms(n *Node, tag, format string) string {
 	if strings.Contains(out, "HEALTHCHECK is not supported") {
 		n.tb.Errorf("no health check in the format %s:\n%s", format, out)
 	}
-	return n.Run("sh", "-c", "at=$(podman image mount "+image+":"+tag+") && cd $at && find . ! -type d | sort && sha256sum usr/sbin/holdfast usr/libexec/holdfast-health")
+	return n.Run("sh", "-c", "at=$(podman image mount "+image+":"+tag+") && cd $at && find . ! -type d | sort && sha256sum usr/sbin/holdfast usr/bin/holdfastctl usr/libexec/holdfast-health")
 }
 
 // imageRuns: the container holds the address, is healthy while the daemon's loops
@@ -117,6 +117,9 @@ func imageRuns(t *testing.T, n *Node) {
 		t.Logf("%s after %v", want, time.Since(begun).Round(100*time.Millisecond))
 	}
 	health("healthy")
+	if out := n.Run("podman", "exec", "router", "/usr/bin/holdfastctl", "reload"); !strings.Contains(out, "1 instances unchanged") {
+		t.Errorf("holdfastctl in the container: %s", out)
+	}
 	pid := strings.TrimSpace(n.Run("podman", "inspect", "-f", "{{.State.Pid}}", "router"))
 	n.Run("sh", "-c", "kill -STOP "+pid)
 	health("unhealthy")
