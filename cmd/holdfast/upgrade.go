@@ -254,17 +254,19 @@ type successor struct {
 }
 
 // Rehearse implements [daemon.Successor].
-func (s *successor) Rehearse(st *handover.State) (version string, err error) {
+func (s *successor) Rehearse(st *handover.State) (try func() (version string, err error)) {
 	st.Program = s.program()
-	text, err := handover.Encode(st, &handover.Later{})
-	if err != nil {
-		return "", err
+	return func() (string, error) {
+		text, err := handover.Encode(st, &handover.Later{})
+		if err != nil {
+			return "", err
+		}
+		// A child runs as this program was started.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer sched.Plain()()
+		return process.Rehearse(s.path, text, rehearsalTime)
 	}
-	// A child runs as this program was started.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	defer sched.Plain()()
-	return process.Rehearse(s.path, text, rehearsalTime)
 }
 
 // Become implements [daemon.Successor].

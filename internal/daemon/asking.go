@@ -20,22 +20,49 @@ const askTime = 5 * time.Second
 // asker is somebody who waits for the end of what they have asked for. All of it
 // is for any goroutine; nobody who tells it something waits.
 type asker struct {
-	lines chan string
+	lines chan told
 	end   chan error
 	once  sync.Once
+}
+
+// told is a line for an asker, or the question whether all before it have been passed
+// on.
+type told struct {
+	line   string
+	passed chan<- struct{} // nil: this is a line
 }
 
 // askers are those who wait for the same.
 type askers []*asker
 
-func newAsker() *asker { return &asker{lines: make(chan string, 256), end: make(chan error, 1)} }
+func newAsker() *asker { return &asker{lines: make(chan told, 256), end: make(chan error, 1)} }
 
 // tell tells of something on the way; who does not listen misses it.
 func (all askers) tell(line string) {
 	for _, a := range all {
 		select {
-		case a.lines <- line:
+		case a.lines <- told{line: line}:
 		default:
+		}
+	}
+}
+
+// flush waits until the askers have passed on what they were told, for that long at
+// most.
+func (all askers) flush(limit time.Duration) {
+	passed, late := make(chan struct{}, len(all)), time.After(limit)
+	for _, a := range all {
+		select {
+		case a.lines <- told{passed: passed}:
+		case <-late:
+			return
+		}
+	}
+	for range all {
+		select {
+		case <-passed:
+		case <-late:
+			return
 		}
 	}
 }
@@ -51,13 +78,13 @@ func (all askers) done(err error) {
 func (a *asker) wait(ctx context.Context, say func(control.Message) error) error {
 	for {
 		select {
-		case line := <-a.lines:
-			_ = say(control.Message{Line: line}) // that the client has gone changes nothing
+		case t := <-a.lines:
+			t.pass(say)
 		case err := <-a.end:
 			for {
 				select {
-				case line := <-a.lines:
-					_ = say(control.Message{Line: line})
+				case t := <-a.lines:
+					t.pass(say)
 				default:
 					return err
 				}
@@ -66,6 +93,14 @@ func (a *asker) wait(ctx context.Context, say func(control.Message) error) error
 			return errors.New("the daemon ends")
 		}
 	}
+}
+
+func (t told) pass(say func(control.Message) error) {
+	if t.passed != nil {
+		t.passed <- struct{}{}
+		return
+	}
+	_ = say(control.Message{Line: t.line}) // that the client has gone changes nothing
 }
 
 // listen answers questions from now on. A daemon whom nobody can ask holds its

@@ -254,7 +254,7 @@ func (d *Daemon) collect() *handover.State {
 	now := time.Now()
 	st := &handover.State{
 		Beginning: handover.Beginning{From: d.opt.Version, Config: d.text},
-		Clock:     monotonic(), Auto: d.auto, Reload: d.again, Reloads: d.reloads, Standing: d.standing, Settings: d.changed,
+		Clock:     monotonic(), Auto: d.auto, Reload: d.again, Reloads: d.reloads, Standing: d.standing, Settings: slices.Clone(d.changed),
 		Started: fsm.MomentOf(d.started, now), Delayed: fsm.MomentOf(d.delayed, now),
 	}
 	for k, v := range d.verdicts {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"maps"
 	"os"
 	"syscall"
 	"time"
@@ -68,7 +69,7 @@ func (d *Daemon) mayRestart(room int, err error) {
 	}
 	d.log.infof("Restart: leaving everything in place for the next program")
 	u := d.upgrading
-	scripts, pipes := d.scripts, d.openPipes()
+	scripts, pipes := maps.Clone(d.scripts), d.openPipes()
 	go func() {
 		d.endChildren(u.what, scripts, pipes)
 		d.do(func() { d.keep(room) })

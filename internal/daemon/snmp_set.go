@@ -23,8 +23,12 @@ func (d *Daemon) snmpChange(name string, what snmp.Setting, value int) bool {
 }
 
 // setInstance changes to a configuration that differs from the running one in that
-// alone. It lasts until the next reload.
+// alone. It lasts until the next reload. While the program is being replaced nothing is
+// set: whoever asked is told so, and may ask the next one.
 func (d *Daemon) setInstance(name string, what snmp.Setting, value int) bool {
+	if d.upgrading != nil {
+		return false
+	}
 	cfg := withSetting(d.cfg, name, what, value)
 	if cfg == nil {
 		return false

@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -17,9 +18,10 @@ import (
 
 // Successor is the program that may be executed in place of this one.
 type Successor interface {
-	// Rehearse has it tried whether it would come up with the state, and returns its
-	// version. It may take its time.
-	Rehearse(st *handover.State) (version string, err error)
+	// Rehearse has it tried whether it would come up with the state. What it needs of
+	// this program it takes at once; what it returns, which tells the version, may take
+	// its time.
+	Rehearse(st *handover.State) (try func() (version string, err error))
 	// Become executes it, with the state and the descriptors, and calls last at the
 	// last moment before. It returns only after an error, and then nothing has
 	// changed.
@@ -47,7 +49,7 @@ const (
 	freezeBreak = 300 * time.Millisecond
 	// hurry is the nice value of those for whom adverts wait.
 	hurry = -20
-	// flushTime is how long the log and the service manager may take.
+	// flushTime is how long the log, the service manager and who has asked may take.
 	flushTime = 20 * time.Millisecond
 )
 
@@ -87,11 +89,13 @@ func (d *Daemon) upgrade() {
 	d.upgrading.waiting.tell("Upgrade: trying " + d.opt.ProgramFile)
 	process.Reloading()
 	st, err := d.glimpse()
+	if err != nil {
+		d.upgradeFailed(err)
+		return
+	}
+	try := d.opt.Successor.Rehearse(st)
 	go func() {
-		var version string
-		if err == nil {
-			version, err = d.opt.Successor.Rehearse(st)
-		}
+		version, err := try()
 		d.do(func() { d.rehearsed(version, err) })
 	}()
 }
@@ -127,9 +131,10 @@ func (d *Daemon) rehearsed(version string, err error) {
 	text := fmt.Sprintf("Upgrade: %s is Holdfast %s and would come up", d.opt.ProgramFile, version)
 	d.log.infof("%s", text)
 	u.waiting.tell(text)
-	scripts, pipes := d.scripts, d.openPipes()
+	scripts, pipes := maps.Clone(d.scripts), d.openPipes()
 	go func() {
 		d.endChildren(u.what, scripts, pipes)
+		u.waiting.flush(flushTime)
 		d.do(func() { d.replace() })
 	}()
 }
