@@ -41,7 +41,6 @@ type Server struct {
 	l      *net.UnixListener
 	handle Handler
 	cancel context.CancelFunc
-	wait   sync.WaitGroup
 
 	mu          sync.Mutex
 	all, others int // connections that are served
@@ -77,7 +76,7 @@ func Listen(path string, h Handler) (*Server, error) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
-	s.wait.Go(func() { s.accept(ctx) })
+	go s.accept(ctx)
 	return s, nil
 }
 
@@ -89,8 +88,8 @@ func inode(path string) (uint64, error) {
 	return st.Ino, nil
 }
 
-// Close ends what is being answered, removes the socket, if it is still this one's,
-// and waits until all clients have been told, for [Patience] at most. nil: nothing.
+// Close removes the socket, if it is still this one's, and ends what is being answered.
+// It does not wait for the clients, who are told. nil: nothing.
 func (s *Server) Close() {
 	if s == nil {
 		return
@@ -100,7 +99,6 @@ func (s *Server) Close() {
 	if ino, err := inode(s.path); err == nil && ino == s.ino {
 		_ = os.Remove(s.path)
 	}
-	s.wait.Wait()
 }
 
 func (s *Server) accept(ctx context.Context) {
@@ -128,11 +126,11 @@ func (s *Server) accept(ctx context.Context) {
 			c.Close()
 			continue
 		}
-		s.wait.Go(func() {
+		go func() {
 			defer free()
 			defer c.Close()
 			s.serve(ctx, c, by)
-		})
+		}()
 	}
 }
 

@@ -340,7 +340,7 @@ func (d *Daemon) shutdown() {
 	d.stopping.Store(true)
 	d.log.infof("Stopping")
 	process.Stopping()
-	go d.control.Close() // who still waits hears that it ends
+	d.control.Close()
 	d.stopTracking()
 	d.lookout.stop()
 	if d.planned != nil {

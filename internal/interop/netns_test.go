@@ -96,6 +96,9 @@ func TestNamed(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			want, got := c.look(t, "/usr/sbin/keepalived"), c.look(t, ours)
+			if got.PIDFiles != nil {
+				got.withoutSocket(t, c.Name != "paths given")
+			}
 			if c.Name == "no such namespace" {
 				want.Status = 1 // a daemon that does not run is no success
 			}
@@ -106,6 +109,18 @@ func TestNamed(t *testing.T) {
 				t.Error("no pid files were seen")
 			}
 		})
+	}
+}
+
+// withoutSocket takes away the control socket, which keepalived has not; it has to be
+// there, in /run unless a pid file elsewhere is asked for.
+func (s *seen) withoutSocket(t *testing.T, inRun bool) {
+	t.Helper()
+	before := len(s.PIDFiles)
+	socket := func(name string) bool { return strings.HasSuffix(name, ".sock Srw-rw-rw- pid:false") }
+	s.PIDFiles, s.Inside = slices.DeleteFunc(s.PIDFiles, socket), slices.DeleteFunc(s.Inside, socket)
+	if n := before - len(s.PIDFiles); (n == 1) != inRun {
+		t.Errorf("%d control sockets in /run", n)
 	}
 }
 
