@@ -120,6 +120,9 @@ func (n *node) start() *node {
 	}
 	n.proc = p
 	n.t.Cleanup(func() {
+		// Before the directory goes, in which it makes files.
+		p.Kill()
+		<-p.Done()
 		if n.t.Failed() {
 			n.t.Logf("log of %s:\n%s", n.ns.Name(), n.out)
 		}
