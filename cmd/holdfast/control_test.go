@@ -100,6 +100,7 @@ func holds(t *testing.T, what, text string, parts ...string) {
 }
 
 func TestOperatorAsks(t *testing.T) {
+	t.Parallel()
 	nettest.Require(t)
 	lan := nettest.NewLANT(t, 2, nettest.Options{})
 	conf := slowly(fast("VI_1", 51, 200, "", vip, "192.0.2.101/24") + fast("VI_2", 52, 50, "", "192.0.2.102"))
@@ -168,6 +169,7 @@ func TestOperatorAsks(t *testing.T) {
 
 // Others than root and the daemon's user learn the status, and may do nothing.
 func TestOperatorWithoutPrivilege(t *testing.T) {
+	t.Parallel()
 	nettest.Require(t)
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to be somebody else")
@@ -196,6 +198,7 @@ func TestOperatorWithoutPrivilege(t *testing.T) {
 }
 
 func TestOperatorUpgrades(t *testing.T) {
+	t.Parallel()
 	nettest.Require(t)
 	lan := nettest.NewLANT(t, 1, nettest.Options{})
 	n := upgradable(t, newNode(t, lan.Node(1), slowly(fast("VI_1", 51, 200, "", vip)))).start()
@@ -226,6 +229,7 @@ func TestOperatorUpgrades(t *testing.T) {
 
 // What cannot be listened at is said, and costs no address.
 func TestNoControlSocket(t *testing.T) {
+	t.Parallel()
 	nettest.Require(t)
 	lan := nettest.NewLANT(t, 1, nettest.Options{})
 	n := newNode(t, lan.Node(1), slowly(fast("VI_1", 51, 200, "", vip)))
@@ -242,6 +246,7 @@ func TestNoControlSocket(t *testing.T) {
 
 // A daemon that was killed leaves its socket; the next one takes its place.
 func TestControlSocketAfterACrash(t *testing.T) {
+	t.Parallel()
 	nettest.Require(t)
 	lan := nettest.NewLANT(t, 1, nettest.Options{})
 	n := newNode(t, lan.Node(1), slowly(fast("VI_1", 51, 200, "", vip))).start()
