@@ -307,6 +307,7 @@ func ManProgram(options []OptionGroup) string {
 		m.entries(p, section)
 	}
 	m.macro("Sh", "SEE ALSO")
+	m.macro("Xr", "holdfastctl", "1", ",")
 	m.macro("Xr", "keepalived.conf", "5")
 	return m.String()
 }
