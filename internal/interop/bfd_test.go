@@ -80,26 +80,11 @@ func TestBFDPeers(t *testing.T) {
 	needKeepalived(t)
 	for _, ipv6 := range []bool{false, true} {
 		family := map[bool]string{false: "IPv4", true: "IPv6"}[ipv6]
-		start := func(t *testing.T, lan *nettest.LAN, node int, program string) *interop.Daemon {
-			c := interop.Conf{Protocol: interop.Protocols[3], LAN: lan, Node: node, Priority: 100 * node}
-			c.Before = session(lan, node, 3-node, ipv6, "")
-			c.Inside = "\ttrack_bfd {\n\t\tb weight 10\n\t}\n"
-			d, err := interop.Start(lan.Node(node), program, t.TempDir(), c.String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if t.Failed() {
-					t.Logf("log of %s:\n%s", program, d.Log())
-				}
-			})
-			return d
-		}
 		t.Run("keepalived/"+family, func(t *testing.T) {
 			t.Parallel()
 			inputs()
 			lan := nettest.NewLANT(t, 2, nettest.Options{})
-			theirs, us := start(t, lan, 1, interop.Keepalived), start(t, lan, 2, ours)
+			theirs, us := bfdEnd(t, lan, 1, interop.Keepalived, ipv6), bfdEnd(t, lan, 2, ours, ipv6)
 			flap(t, lan, us, theirs)
 			if err := us.Stop(); err != nil {
 				t.Fatal(err)
@@ -111,19 +96,12 @@ func TestBFDPeers(t *testing.T) {
 		t.Run("FRR/"+family, func(t *testing.T) {
 			t.Parallel()
 			inputs()
-			dir := frrHome(t)
 			lan := nettest.NewLANT(t, 2, nettest.Options{})
-			frrStart(t, lan.Node(1), dir, "zebra", "zserv.api", "")
-			peer, local := lan.Prefix4(2).Addr(), lan.Prefix4(1).Addr()
-			if ipv6 {
-				peer, local = lan.Prefix6(2).Addr(), lan.Prefix6(1).Addr()
-			}
-			conf := fmt.Sprintf("bfd\n peer %v local-address %v interface %s\n  detect-multiplier 3\n  receive-interval 50\n  transmit-interval 50\n  no shutdown\n", peer, local, lan.Iface())
-			frrStart(t, lan.Node(1), dir, "bfdd", "bfdd.vty", conf, "--bfdctl", filepath.Join(dir, "bfdd.sock"))
-			us := start(t, lan, 2, ours)
+			dir, peer := frrBFD(t, lan, ipv6)
+			us := bfdEnd(t, lan, 2, ours, ipv6)
 			flap(t, lan, us)
 			// FRR says that it takes the session down: no failure.
-			vtysh(t, lan.Node(1), dir, "configure terminal", "bfd", fmt.Sprintf("peer %v local-address %v interface %s", peer, local, lan.Iface()), "shutdown")
+			vtysh(t, lan.Node(1), dir, "configure terminal", "bfd", peer, "shutdown")
 			nettest.WaitFor(t, patience, func() bool { return strings.Contains(us.Log(), "the neighbour is administratively down") }, "the neighbour's farewell")
 			if n := us.LogLines(sessionDown); n != 1 {
 				t.Errorf("%d times down, want once", n)
@@ -132,10 +110,46 @@ func TestBFDPeers(t *testing.T) {
 	}
 }
 
-// vtysh gives FRR's daemons commands.
-func vtysh(t *testing.T, node *nettest.NS, dir string, commands ...string) {
+// bfdEnd is a daemon with a session to the other one of two nodes.
+func bfdEnd(t *testing.T, lan *nettest.LAN, node int, program string, ipv6 bool) *interop.Daemon {
 	t.Helper()
+	c := interop.Conf{Protocol: interop.Protocols[3], LAN: lan, Node: node, Priority: 100 * node}
+	c.Before = session(lan, node, 3-node, ipv6, "")
+	c.Inside = "\ttrack_bfd {\n\t\tb weight 10\n\t}\n"
+	d, err := interop.Start(lan.Node(node), program, t.TempDir(), c.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("log of %s:\n%s", program, d.Log())
+		}
+	})
+	return d
+}
+
+// frrBFD starts FRR's bfdd on the first of two nodes, with a session to the other one,
+// and returns the directory of its sockets and how its commands call the session.
+func frrBFD(t *testing.T, lan *nettest.LAN, ipv6 bool) (dir, peer string) {
+	t.Helper()
+	dir = frrHome(t)
+	frrStart(t, lan.Node(1), dir, "zebra", "zserv.api", "")
+	to, from := lan.Prefix4(2).Addr(), lan.Prefix4(1).Addr()
+	if ipv6 {
+		to, from = lan.Prefix6(2).Addr(), lan.Prefix6(1).Addr()
+	}
+	peer = fmt.Sprintf("peer %v local-address %v interface %s", to, from, lan.Iface())
+	conf := "bfd\n " + peer + "\n  detect-multiplier 3\n  receive-interval 50\n  transmit-interval 50\n  no shutdown\n"
+	frrStart(t, lan.Node(1), dir, "bfdd", "bfdd.vty", conf, "--bfdctl", filepath.Join(dir, "bfdd.sock"))
+	return dir, peer
+}
+
+// vtysh gives FRR's daemons commands, and returns what they answer.
+func vtysh(t *testing.T, node *nettest.NS, dir string, commands ...string) string {
+	t.Helper()
+	var said strings.Builder
 	cmd := exec.Command("vtysh", "--vty_socket", dir)
+	cmd.Stdout = &said
 	for _, c := range commands {
 		cmd.Args = append(cmd.Args, "-c", c)
 	}
@@ -146,25 +160,33 @@ func vtysh(t *testing.T, node *nettest.NS, dir string, commands ...string) {
 	if err != nil {
 		t.Fatalf("vtysh: %v", err)
 	}
+	return said.String()
 }
 
-// flap waits for the session, cuts the wire without a carrier being lost, and
-// mends it.
+// flap waits for the session, cuts the wire without a carrier being lost until all
+// have noticed, and mends it.
 func flap(t *testing.T, lan *nettest.LAN, daemons ...*interop.Daemon) {
 	t.Helper()
-	wait := func(text string, times int) {
+	wait := func(text string, before []int) {
 		t.Helper()
-		for _, d := range daemons {
-			nettest.WaitFor(t, patience, func() bool { return d.LogLines(text) >= times }, fmt.Sprintf("%q, %d times", text, times))
+		for i, d := range daemons {
+			nettest.WaitFor(t, patience, func() bool { return d.LogLines(text) > before[i] }, fmt.Sprintf("%q, after %d times", text, before[i]))
 		}
 	}
-	wait(sessionUp, 1)
+	count := func(text string) (n []int) {
+		for _, d := range daemons {
+			n = append(n, d.LogLines(text))
+		}
+		return n
+	}
+	wait(sessionUp, make([]int, len(daemons)))
+	ups, downs := count(sessionUp), count(sessionDown)
 	if err := lan.Loss(1, 100); err != nil {
 		t.Fatal(err)
 	}
-	wait(sessionDown, 1)
+	wait(sessionDown, downs)
 	if err := lan.Loss(1, 0); err != nil {
 		t.Fatal(err)
 	}
-	wait(sessionUp, 2)
+	wait(sessionUp, ups)
 }
