@@ -29,8 +29,8 @@ func find(dir string) (string, error) {
 	}
 	switch len(listening) {
 	case 0:
-		return "", fmt.Errorf("%w: is it running, and no keepalived? (looked for %s in %s; --socket names another)",
-			control.ErrNobody, strings.Join(places, ", "), dir)
+		return "", fmt.Errorf("%s/{%s}: %w; keepalived itself cannot be asked, and --socket names another place",
+			dir, strings.Join(places, ","), control.ErrNobody)
 	case 1:
 		return listening[0], nil
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/holdfast-ha/holdfast/internal/control"
@@ -22,7 +21,6 @@ const askTime = 5 * time.Second
 type asker struct {
 	lines chan told
 	end   chan error
-	once  sync.Once
 }
 
 // told is a line for an asker, or the question whether all before it have been passed
@@ -70,7 +68,7 @@ func (all askers) flush(limit time.Duration) {
 // done tells of the end; nil: what was asked for is done.
 func (all askers) done(err error) {
 	for _, a := range all {
-		a.once.Do(func() { a.end <- err })
+		a.end <- err // there is room, and one end
 	}
 }
 

@@ -62,10 +62,10 @@ func (r *runner) show() {
 	s.stale.Store(false)
 }
 
-// look tells what the mirror shows, and what of it is true now: all that was given to
-// the runner before must have been done. entries are called for each member; nil: they
+// mirrored tells what the mirror shows, unless it is out of date: all that was given to
+// the runner before must have been done. entries is called for each member; nil: they
 // are not wanted. It may be called by anybody.
-func (r *runner) look(seen func(i int, v *fsm.View), entries func(i int, e []journal.Entry), timers *lateness) bool {
+func (r *runner) mirrored(seen func(i int, v *fsm.View), entries func(i int, e []journal.Entry), timers *lateness) bool {
 	given := r.ctl.count() + 1
 	s := &r.mirror
 	s.mu.Lock()

@@ -115,7 +115,7 @@ func glance(r *runner, views []view, timers *lateness, q question) bool {
 		now := time.Now()
 		entries = func(i int, e []journal.Entry) { views[i].journal = remembered(r.members[i], e, now) }
 	}
-	return r.look(func(i int, v *fsm.View) { views[i].take(r.members[i], v) }, entries, timers)
+	return r.mirrored(func(i int, v *fsm.View) { views[i].take(r.members[i], v) }, entries, timers)
 }
 
 // take takes what is known of a member.
